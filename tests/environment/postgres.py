@@ -102,19 +102,13 @@ class Cluster(Server):
         password_file.write_text(self.password)
         if os.geteuid() == 0:
             shutil.chown(password_file, SYSTEM_USER)
-        self.run_as_server(
-            [
-                self.bin / "initdb",
-                "-D",
-                self.data,
-                "--no-sync",
-                "--data-checksums",
-                "--encoding=UTF8",
-                "--locale=C.UTF-8",
-            ]
-            + ["--username=postgres", f"--pwfile={password_file}", "--auth-host=scram-sha-256"]
-            + [f"--auth-local={socket_authentication}"]
-        )
+        initdb = f"{self.bin}/initdb --no-sync --data-checksums --encoding=UTF8 --locale=C.UTF-8 --username=postgres"
+        authentication = [
+            "--auth-host=scram-sha-256",
+            f"--auth-local={socket_authentication}",
+            f"--pwfile={password_file}",
+        ]
+        self.run_as_server([*initdb.split(), "-D", self.data, *authentication])
         password_file.unlink()
         lines = [f"{name} = '{value}'\n" for name, value in self.settings.items()]
         lines += [f"port = {self.port}\n", f"unix_socket_directories = '{self.socket_dir}'\n"]

@@ -123,7 +123,14 @@ class Program:
         with open(self.log, "ab") as output:
             self._process = subprocess.Popen(
                 # The kernel ends the program should the test process be killed.
-                ["setpriv", "--pdeathsig", str(int(self._stop_signal)), *self._as_user(), "--", *self.argv],
+                [
+                    "setpriv",
+                    "--pdeathsig",
+                    self._stop_signal.name.removeprefix("SIG"),
+                    *self._as_user(),
+                    "--",
+                    *self.argv,
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
