@@ -1,0 +1,350 @@
+# Copyright (c) 2026 The dfr.continuity authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A repository: where to find it, how to open it, and the objects that belong to no part."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import socket
+import time
+import typing as t
+from dataclasses import dataclass, replace
+
+from . import stream
+from .encoding import check_backup_id, check_part_name
+from .errors import InputError, ObjectMissingError
+from .index import IndexObject, decode_index, encode_index
+from .index_cache import IndexCache
+from .key_slots import rewrap
+from .keys import Identity, Recipient, RecoveryKey, Signer, read_key_file
+from .local_state import LocalState
+from .naming import INDEX, RECOVERY, SETTINGS, associated_data, key_info
+from .part_reader import PartReader
+from .part_writer import PartWriter
+from .progress import Progress
+from .settings import ADMINISTRATOR, RepositorySettings, TrustedSigner, decode_settings, encode_settings
+from .signing import seal, unseal
+from .stores import Store
+from .stores.location import open_store
+from .third_party import HKDF, hashes, require
+
+DEFAULT_CACHE = "/var/cache/dfr-continuity"
+
+
+@dataclass(frozen=True)
+class RepositoryAccess:
+    """The ``repository`` dictionary of modules and configuration file, checked."""
+
+    store: Store
+    trust: tuple[Signer, ...]
+    identity: Identity | None
+    cache_dir: str
+    host: str
+
+    @classmethod
+    def parse(cls, given: t.Mapping[str, t.Any]) -> RepositoryAccess:
+        """Read the dictionary; raise :class:`~.errors.InputError` naming the entry that cannot be used."""
+        require()
+        trust = tuple(Signer.parse(text, ADMINISTRATOR) for text in given.get("trust") or ())
+        path = given.get("identity_file")
+        identity = Identity.from_pem(read_key_file(path, "The identity"), f"The identity {path}") if path else None
+        cache = given.get("cache_dir") or DEFAULT_CACHE
+        if not os.path.isabs(cache):
+            raise InputError(f"cache_dir {cache!r} is not an absolute path.", "Give a path that starts with /.")
+        return cls(open_store(given), trust, identity, cache, given.get("host") or socket.gethostname())
+
+
+class Repository:
+    """An open repository.
+
+    :arg opener: whatever opens the repository key: an identity, or a recovery key.
+    """
+
+    def __init__(self, access: RepositoryAccess, settings: RepositorySettings, opener: Identity | RecoveryKey) -> None:
+        self.store = access.store
+        self.identity = access.identity
+        self.host = access.host
+        self.settings = settings
+        self.repository_id = settings.repository_id
+        key = settings.open_repository_key(opener)
+        self.chunk_key = self._derive(key, "chunk ids")
+        self._metadata_key = self._derive(key, "metadata")
+        directory = os.path.join(access.cache_dir, self.repository_id)
+        self.state = LocalState(directory)
+        self.state.check_revision(settings.revision, self.store.location)
+        self.index = IndexCache(os.path.join(directory, "index.sqlite3"))
+        self.cache_directory = directory
+
+    def _derive(self, key: bytes, purpose: str) -> bytes:
+        info = key_info(self.repository_id, purpose)
+        return HKDF(hashes.SHA256(), stream.KEY_SIZE, None, info).derive(key)
+
+    def close(self) -> None:
+        """Let go of the store and the cache."""
+        self.index.close()
+        self.store.close()
+
+    def __enter__(self) -> Repository:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    # Objects under the metadata key
+
+    def write_metadata(self, name: str, body: bytes) -> str:
+        """Store an encrypted object and return the SHA-256 of its plaintext, in hexadecimal."""
+        place = associated_data(self.repository_id, "", name)
+        self.store.put(name, stream.encrypt(self._metadata_key, place, body))
+        return hashlib.sha256(body).hexdigest()
+
+    def read_metadata(self, name: str) -> bytes:
+        """Return the content of an encrypted object."""
+        place = associated_data(self.repository_id, "", name)
+        return stream.decrypt(self._metadata_key, place, self.store.get(name), name)
+
+    def signing_identity(self) -> Identity:
+        """Return the identity; raise :class:`~.errors.InputError` when there is none or it is not a signer."""
+        if self.identity is None:
+            raise InputError("No identity was given, and backups must be signed.", "Give identity_file.")
+        if self.settings.trusted(self.identity.signer.text, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())) is None:
+            raise InputError(
+                f"The identity {self.identity.signer.fingerprint} of {self.host} is not a signer of the repository "
+                f"in {self.store.location}.",
+                "Have the administrator add it with the repository module: " + self.identity.signer.text,
+            )
+        return self.identity
+
+    def write_signed(self, name: str, payload: bytes) -> str:
+        """Store a signed and encrypted object; return the SHA-256 of the envelope, in hexadecimal."""
+        place = associated_data(self.repository_id, "", name)
+        return self.write_metadata(name, seal(self.signing_identity(), place, payload))
+
+    def read_signed(self, name: str, backup_id: str | None = None) -> tuple[Signer, bytes, str]:
+        """Return signer, payload, and SHA-256 of the envelope of a signed object.
+
+        Raises :class:`~.errors.TrustError` when its signer was not trusted when the backup ``backup_id`` was made.
+        """
+        envelope = self.read_metadata(name)
+        place = associated_data(self.repository_id, "", name)
+        signer, payload = unseal(envelope, place, lambda text: self.settings.trusted(text, backup_id), name)
+        return signer, payload, hashlib.sha256(envelope).hexdigest()
+
+    # The index
+
+    def write_index(self, index: IndexObject) -> None:
+        """Store an index object and take it into the cache."""
+        name = INDEX + secrets.token_hex(16)
+        self.write_signed(name, encode_index(index))
+        self.index.add(name, index)
+
+    def update_index(self) -> None:
+        """Bring the local cache up to date with the store."""
+        self.index.update({info.name for info in self.store.list(INDEX)}, self._read_index)
+
+    def _read_index(self, name: str) -> IndexObject | None:
+        _signer, payload, _digest = self.read_signed(name)
+        return decode_index(payload, name)
+
+    # Parts
+
+    def write_part(self, backup_id: str, part: str, *, kind: str, progress: Progress | None = None) -> PartWriter:
+        """Begin to write a part of the backup ``backup_id``; see :class:`~.part_writer.PartWriter`."""
+        self.signing_identity()
+        if not self.settings.recipients:
+            raise InputError("The repository has no recipient.", "Add one with the repository module.")
+        self.update_index()
+        return PartWriter(self, check_backup_id(backup_id), check_part_name(part), kind, progress or Progress())
+
+    def open_part(
+        self, backup_id: str, part: str, recovery_key: RecoveryKey, *, progress: Progress | None = None
+    ) -> PartReader:
+        """Open a part to read it; see :class:`~.part_reader.PartReader`."""
+        self.update_index()
+        return PartReader(self, check_backup_id(backup_id), check_part_name(part), recovery_key, progress or Progress())
+
+
+def open_repository(given: t.Mapping[str, t.Any], opener: Identity | RecoveryKey | None = None) -> Repository:
+    """Open the repository that a ``repository`` dictionary describes.
+
+    :arg opener: a recovery key (restores need no identity); by default the identity.
+
+    Raises :class:`~.errors.ObjectMissingError` when there is no repository, and what
+    :func:`~.settings.decode_settings` and :meth:`~.settings.RepositorySettings.open_repository_key` raise.
+    """
+    access = RepositoryAccess.parse(given)
+    settings = read_settings(access)
+    chosen = opener or access.identity
+    if chosen is None:
+        raise InputError("No key opens the repository.", "Give identity_file, or the recovery key.")
+    return Repository(access, settings, chosen)
+
+
+def read_settings(access: RepositoryAccess) -> RepositorySettings:
+    """Return the settings of an existing repository, checked against the pinned administrators."""
+    try:
+        data = access.store.get(SETTINGS)
+    except ObjectMissingError as error:
+        raise ObjectMissingError(
+            f"There is no repository in {access.store.location}: it has no {SETTINGS}.",
+            "Check the location; make a repository with the repository module, state: present.",
+        ) from error
+    return decode_settings(data, access.trust)
+
+
+@dataclass(frozen=True)
+class WantedSettings:
+    """What an administrator wants ``repository.json`` to say. None leaves an entry as it is."""
+
+    recipients: tuple[Recipient, ...] | None = None
+    signers: tuple[TrustedSigner, ...] | None = None
+    compression_level: int | None = None
+    recovery_files: t.Mapping[str, bytes] | None = None
+
+    def problems(self) -> None:
+        """Raise :class:`~.errors.InputError` for what could only be a mistake."""
+        for what, keys in (
+            ("recipients", [recipient.text for recipient in self.recipients or ()]),
+            ("signers", [entry.signer.text for entry in self.signers or ()]),
+        ):
+            if len(set(keys)) != len(keys):
+                raise InputError(f"The same key stands twice in {what}.", "Remove one of them.")
+        if self.recipients is not None and not self.recipients:
+            raise InputError("No recipient is given: nobody could open a backup.", "Give at least one public key.")
+        if self.compression_level is not None and not -7 <= self.compression_level <= 19:
+            raise InputError(
+                f"compression_level {self.compression_level} is out of range.",
+                "Give a number from -7 to 19; 1 is usual.",
+            )
+
+
+@dataclass(frozen=True)
+class SettingsChange:
+    """What :func:`configure_repository` did, or would do: settings before (None: no repository yet) and after."""
+
+    before: RepositorySettings | None
+    after: RepositorySettings
+    rewrapped: int = 0
+
+    @property
+    def changed(self) -> bool:
+        """Tell whether anything differs."""
+        return self.before != self.after or self.rewrapped > 0
+
+
+def configure_repository(
+    given: t.Mapping[str, t.Any],
+    wanted: WantedSettings,
+    *,
+    recovery_key: RecoveryKey | None = None,
+    dry_run: bool = False,
+) -> SettingsChange:
+    """Create a repository, or bring its settings to what is wanted. Run with the administrator's identity.
+
+    :arg recovery_key: lets new recipients open old backups too; without it they open only what is written from now on.
+    :arg dry_run: change nothing, only tell.
+
+    Raises :class:`~.errors.InputError` for settings that make no sense, before anything is changed.
+    """
+    wanted.problems()
+    access = RepositoryAccess.parse(given)
+    if access.identity is None:
+        raise InputError("No administrator identity was given.", "Give identity_file.")
+    administrator = access.identity
+    trusting = replace(access, trust=access.trust or (administrator.signer,))
+    try:
+        before: RepositorySettings | None = read_settings(trusting)
+    except ObjectMissingError:
+        before = None
+    if before is None:
+        return _create(trusting, wanted, administrator, dry_run)
+    return _change(trusting, before, wanted, administrator, recovery_key, dry_run)
+
+
+def _create(access: RepositoryAccess, wanted: WantedSettings, administrator: Identity, dry_run: bool) -> SettingsChange:
+    leftover = next(iter(access.store.list("")), None)
+    if leftover is not None:
+        raise InputError(
+            f"{access.store.location} has no {SETTINGS} but is not empty: it holds {leftover.name}.",
+            f"Choose an empty place; if this was a repository, bring {SETTINGS} back from a copy.",
+        )
+    if not wanted.recipients:
+        raise InputError("A new repository needs at least one recipient.", "Make a recovery key with repository_key.")
+    settings = RepositorySettings(
+        repository_id=secrets.token_hex(16),
+        created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        recipients=wanted.recipients,
+        signers=_with_administrator(wanted.signers or (), administrator),
+        compression_level=1 if wanted.compression_level is None else wanted.compression_level,
+        recovery_files=_digests(wanted.recovery_files or {}),
+    ).wrap_repository_key(secrets.token_bytes(stream.KEY_SIZE))
+    if not dry_run:
+        _write_recovery_files(access.store, wanted.recovery_files or {})
+        access.store.put(SETTINGS, [encode_settings(settings, administrator)])
+    return SettingsChange(None, settings)
+
+
+def _with_administrator(signers: tuple[TrustedSigner, ...], administrator: Identity) -> tuple[TrustedSigner, ...]:
+    """The administrator signs too (summaries, imports), so it must be on the list."""
+    if any(entry.signer.text == administrator.signer.text for entry in signers):
+        return signers
+    return (TrustedSigner(replace(administrator.signer, name=ADMINISTRATOR)), *signers)
+
+
+def _digests(files: t.Mapping[str, bytes]) -> dict[str, str]:
+    return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+
+
+def _write_recovery_files(store: Store, files: t.Mapping[str, bytes]) -> None:
+    for name, content in files.items():
+        store.put(RECOVERY + name, [content])
+
+
+def _change(
+    access: RepositoryAccess,
+    before: RepositorySettings,
+    wanted: WantedSettings,
+    administrator: Identity,
+    recovery_key: RecoveryKey | None,
+    dry_run: bool,
+) -> SettingsChange:
+    after = replace(
+        before,
+        recipients=before.recipients if wanted.recipients is None else wanted.recipients,
+        signers=before.signers if wanted.signers is None else _with_administrator(wanted.signers, administrator),
+        compression_level=before.compression_level if wanted.compression_level is None else wanted.compression_level,
+        recovery_files=before.recovery_files if wanted.recovery_files is None else _digests(wanted.recovery_files),
+    )
+    added = {recipient.text for recipient in after.recipients} - {recipient.text for recipient in before.recipients}
+    if after == before and recovery_key is None:
+        return SettingsChange(before, before)
+    if after != before:
+        if added and recovery_key is None:
+            after = replace(after, epoch=before.epoch + 1)
+        key = before.open_repository_key(recovery_key or administrator)
+        after = replace(after, revision=before.revision + 1).wrap_repository_key(key)
+    if dry_run:
+        return SettingsChange(before, after)
+    if after != before:
+        changed_files = {
+            name: content
+            for name, content in (wanted.recovery_files or {}).items()
+            if before.recovery_files.get(name) != after.recovery_files[name]
+        }
+        _write_recovery_files(access.store, changed_files)
+        access.store.put(SETTINGS, [encode_settings(after, administrator)])
+    rewrapped = _rewrap(access, after, administrator, recovery_key) if recovery_key else 0
+    return SettingsChange(before, after, rewrapped)
+
+
+def _rewrap(
+    access: RepositoryAccess, settings: RepositorySettings, administrator: Identity, recovery_key: RecoveryKey
+) -> int:
+    repository = Repository(access, settings, administrator)
+    try:
+        return rewrap(repository, recovery_key)
+    finally:
+        repository.index.close()

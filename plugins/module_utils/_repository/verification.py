@@ -1,0 +1,221 @@
+# Copyright (c) 2026 The dfr.continuity authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Is a backup whole? Its structure, without any key that opens data; or every byte, with a recovery key."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+import typing as t
+from dataclasses import dataclass, field
+
+from . import stream
+from .compression import decompress
+from .errors import InputError, IntegrityError, ObjectMissingError, TrustError
+from .index_cache import PackInfo
+from .key_slots import read_data_key
+from .keys import RecoveryKey
+from .naming import KEYS, PACKS, associated_data, key_slots_name, pack_name, part_object_name, scope_of
+from .pack import read_directory
+from .part_reader import PartReader, read_record
+from .progress import Progress
+from .summary import FAILURE, Summary, read_summary
+from .worker_pool import WorkerPool
+
+if t.TYPE_CHECKING:
+    from .repository import Repository
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Verify one of ``of`` shares of the packs; runs with ``number`` 1 … ``of`` cover all of them."""
+
+    number: int = 1
+    of: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> Sample:
+        """Read ``n/t``; raise :class:`~.errors.InputError` when it is not that."""
+        number, _slash, of = text.partition("/")
+        if not (number.isdigit() and of.isdigit() and 1 <= int(number) <= int(of)):
+            raise InputError(f"{text!r} is not a sample.", "Give n/t, such as 1/7, with n from 1 to t.")
+        return cls(int(number), int(of))
+
+    @classmethod
+    def of_day(cls, of: int, now: float | None = None) -> Sample:
+        """Return the share whose turn it is today, so that ``of`` daily runs cover everything."""
+        return cls(int((time.time() if now is None else now) // 86400) % of + 1, of)
+
+    def covers(self, pack_id: bytes) -> bool:
+        """Tell whether a pack is in this share."""
+        return int.from_bytes(hashlib.sha256(pack_id).digest()[:8], "big") % self.of == self.number - 1
+
+
+@dataclass
+class Verification:
+    """What was checked and what was found. A backup is valid when there are no problems."""
+
+    backup_id: str
+    parts: list[str] = field(default_factory=list)
+    packs: int = 0
+    packs_read: int = 0
+    bytes_read: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def valid(self) -> bool:
+        """Tell whether nothing was found wrong."""
+        return not self.problems
+
+
+class StoreListing:
+    """The packs and key slots that are in the store, listed once for any number of verifications."""
+
+    def __init__(self, repository: Repository) -> None:
+        self.packs = {info.name[len(PACKS) + 3 :]: info.size for info in repository.store.list(PACKS)}
+        self.keys = {info.name for info in repository.store.list(KEYS)}
+
+
+def verify_structure(
+    repository: Repository, backup_id: str, listing: StoreListing | None = None
+) -> tuple[Verification, dict[str, dict[bytes, int]]]:
+    """Check signatures and hashes, and that every object a backup needs is there with the right size.
+
+    Returns also the packs (id to size) that each whole part needs.
+    """
+    result = Verification(backup_id)
+    listing = listing or StoreListing(repository)
+    summary = read_summary(repository, backup_id)
+    needed: dict[str, dict[bytes, int]] = {}
+    for part in summary.document["parts"]:
+        result.parts.append(part["part"])
+        if part["status"] == FAILURE:
+            result.problems.append(f"{part['part']}: it failed when it was made: {part['reason']}")
+            continue
+        try:
+            needed[part["part"]] = _part_structure(repository, summary, part, listing)
+        except (IntegrityError, ObjectMissingError, TrustError) as error:
+            result.problems.append(f"{part['part']}: {error.message}")
+    result.packs = len({pack_id for packs in needed.values() for pack_id in packs})
+    return result, needed
+
+
+def _part_structure(
+    repository: Repository, summary: Summary, part: t.Mapping[str, t.Any], listing: StoreListing
+) -> dict[bytes, int]:
+    scope = scope_of(summary.backup_id, part["part"])
+    record = read_record(repository, summary.backup_id, part["part"])
+    if repository.read_signed(part_object_name(scope, "record"), summary.backup_id)[2] != part["sha256"]:
+        raise IntegrityError("Its record is not the one that the summary names.", "")
+    manifest = part_object_name(scope, "manifest")
+    if hashlib.sha256(repository.store.get(manifest)).hexdigest() != record["manifest"]["sha256"]:
+        raise IntegrityError("Its manifest is not the one that was signed.", "")
+    packs = read_pack_list(repository, scope, record)
+    missing = [pack_id.hex() for pack_id in packs if pack_id.hex() not in listing.packs]
+    wrong = [pack_id.hex() for pack_id, size in packs.items() if listing.packs.get(pack_id.hex(), size) != size]
+    if missing:
+        raise IntegrityError(f"{len(missing)} of {len(packs)} packs are missing, the first is {missing[0]}.", "")
+    if wrong:
+        raise IntegrityError(f"{len(wrong)} of {len(packs)} packs have a wrong size, the first is {wrong[0]}.", "")
+    if key_slots_name(scope) not in listing.keys:
+        raise IntegrityError(f"Its key slots {key_slots_name(scope)} are missing: nobody can open it.", "")
+    return packs
+
+
+def read_pack_list(repository: Repository, scope: str, record: t.Mapping[str, t.Any]) -> dict[bytes, int]:
+    """Return the packs that a part needs (id to size in bytes)."""
+    name = part_object_name(scope, "packs")
+    body = repository.read_metadata(name)
+    if hashlib.sha256(body).hexdigest() != record["packs"]["sha256"]:
+        raise IntegrityError(f"{name} is not the list that was signed.", "Choose another backup.")
+    return {body[i : i + 16]: int.from_bytes(body[i + 16 : i + 24], "big") for i in range(0, len(body), 24)}
+
+
+def verify_bytes(
+    repository: Repository,
+    backup_id: str,
+    recovery_key: RecoveryKey,
+    *,
+    sample: Sample | None = None,
+    progress: Progress | None = None,
+) -> Verification:
+    """Check the structure, then read packs: decrypt them and check every chunk against its id.
+
+    Without a sample, also that every stream of every part leads to chunks that are there.
+    """
+    result, needed = verify_structure(repository, backup_id)
+    repository.update_index()
+    share = sample or Sample()
+    packs = {pack_id: size for part in needed.values() for pack_id, size in part.items()}
+    chosen = [(pack_id, packs[pack_id]) for pack_id in sorted(packs) if share.covers(pack_id)]
+    watched = progress or Progress()
+    watched.begin(f"verify {backup_id}", sum(size for _pack_id, size in chosen))
+    checker = _PackChecker(repository, recovery_key, watched)
+    pool = WorkerPool()
+    try:
+        for problem in pool.map_ordered(checker.check, chosen):
+            if problem:
+                result.problems.append(problem)
+    finally:
+        pool.close(cancel=True)
+    result.packs_read, result.bytes_read = len(chosen), sum(size for _pack_id, size in chosen)
+    for part in needed:
+        result.problems += _stream_problems(repository, backup_id, part, recovery_key, needed[part])
+    return result
+
+
+class _PackChecker:
+    def __init__(self, repository: Repository, recovery_key: RecoveryKey, progress: Progress) -> None:
+        self._repository = repository
+        self._recovery_key = recovery_key
+        self._progress = progress
+        self._keys: dict[str, bytes] = {}
+
+    def check(self, pack: tuple[bytes, int]) -> str:
+        """Return what is wrong with a pack, or an empty text."""
+        pack_id, size = pack
+        name = pack_name(pack_id)
+        try:
+            info = self._repository.index.pack_by_id(pack_id)
+            if info is None:
+                return f"The index does not know {name}."
+            self._read(info, name)
+        except (IntegrityError, ObjectMissingError) as error:
+            return error.message
+        finally:
+            self._progress.add(done=size, items=1)
+        return ""
+
+    def _read(self, info: PackInfo, name: str) -> None:
+        if info.scope not in self._keys:
+            self._keys[info.scope] = read_data_key(self._repository, info.scope, self._recovery_key)
+        place = associated_data(self._repository.repository_id, info.scope, name)
+        plaintext = stream.decrypt(self._keys[info.scope], place, self._repository.store.get(name), name)
+        for entry in read_directory(plaintext, name):
+            stored = plaintext[entry.offset : entry.offset + entry.stored]
+            chunk = decompress(stored, entry.size, name)
+            chunk_id = hmac.digest(self._repository.chunk_key, chunk, "sha256")
+            if not hmac.compare_digest(chunk_id, entry.chunk_id):
+                raise IntegrityError(f"A chunk in {name} is not the one its directory names.", "Choose another backup.")
+
+
+def _stream_problems(
+    repository: Repository, backup_id: str, part: str, recovery_key: RecoveryKey, packs: t.Mapping[bytes, int]
+) -> list[str]:
+    """Follow every stream of a part: each chunk must be in one of the packs that were checked."""
+    try:
+        with PartReader(repository, backup_id, part, recovery_key, Progress()) as reader:
+            for name, reference in reader.streams.items():
+                size = 0
+                for chunk_id in reader.chunk_ids(reference):
+                    location = repository.index.locate(chunk_id)
+                    if location is None or location.pack.pack_id not in packs:
+                        return [f"{part}: a chunk of its stream {name} is in no pack that it needs."]
+                    size += location.entry.size
+                if size != reference.size:
+                    return [f"{part}: its stream {name} has {size} bytes instead of {reference.size}."]
+    except (IntegrityError, ObjectMissingError) as error:
+        return [f"{part}: {error.message}"]
+    return []
