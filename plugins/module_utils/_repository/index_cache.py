@@ -23,10 +23,12 @@ _SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE objects (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE packs (
-    number INTEGER PRIMARY KEY, id BLOB UNIQUE NOT NULL, size INTEGER NOT NULL, epoch INTEGER NOT NULL, scope TEXT NOT NULL
+    number INTEGER PRIMARY KEY, id BLOB UNIQUE NOT NULL, size INTEGER NOT NULL,
+    epoch INTEGER NOT NULL, scope TEXT NOT NULL
 );
 CREATE TABLE chunks (
-    id BLOB PRIMARY KEY, pack INTEGER NOT NULL, position INTEGER NOT NULL, stored INTEGER NOT NULL, size INTEGER NOT NULL
+    id BLOB PRIMARY KEY, pack INTEGER NOT NULL,
+    position INTEGER NOT NULL, stored INTEGER NOT NULL, size INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
 
@@ -140,7 +142,8 @@ class IndexCache:
                 # A later epoch can be opened by more recipients, so it replaces an earlier place.
                 "INSERT INTO chunks VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET pack = excluded.pack, "
                 "position = excluded.position, stored = excluded.stored, size = excluded.size WHERE "
-                "(SELECT epoch FROM packs WHERE number = excluded.pack) > (SELECT epoch FROM packs WHERE number = chunks.pack)",
+                "(SELECT epoch FROM packs WHERE number = excluded.pack) > "
+                "(SELECT epoch FROM packs WHERE number = chunks.pack)",
                 sorted((entry.chunk_id, found[0], *entry[1:]) for entry in pack.entries),
             )
 

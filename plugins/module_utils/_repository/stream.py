@@ -4,10 +4,10 @@
 """AES256_GCM_HKDF_1MB streams, the format every encrypted object has.
 
 This is Tink's streaming AEAD of that name
-(https://developers.google.com/tink/streaming-aead/aes_gcm_hkdf_streaming): a 40-byte header (its length, a 32-byte salt,
-a 7-byte nonce prefix), then segments of 2^20 ciphertext bytes, the first of them shortened by the header. The key
-is HKDF-SHA256(data key, salt, info = associated data); segment i uses the nonce prefix ‖ i (4 bytes, big endian) ‖
-1 if it is the last one, else 0.
+(https://developers.google.com/tink/streaming-aead/aes_gcm_hkdf_streaming): a 40-byte header (its length, a
+32-byte salt, a 7-byte nonce prefix), then segments of 2^20 ciphertext bytes, the first of them shortened by the
+header. The key is HKDF-SHA256(data key, salt, info = associated data); segment i uses the nonce
+prefix ‖ i (4 bytes, big endian) ‖ 1 if it is the last one, else 0.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FIRST_PLAINTEXT = SEGMENT_PLAINTEXT - HEADER_SIZE
 _PREFIX_SIZE = 7
 _SALT_SIZE = 32
 
-Buffer = t.Union[bytes, bytearray, memoryview]
+Buffer = bytes | bytearray | memoryview
 
 
 def _segment_cipher(key: bytes, salt: bytes, associated_data: bytes) -> AESGCM:

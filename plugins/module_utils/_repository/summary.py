@@ -236,9 +236,10 @@ def _rolled_back(repository: Repository, summaries: t.Sequence[Summary]) -> list
             now = by_id.get(seen["backup"])
             if now is None or now.digest != seen["sha256"]:
                 signer = repository.settings.trusted(text)
+                name = signer.name if signer else "a removed signer"
                 findings.append(
-                    f"The backup {seen['backup']} of {signer.name if signer else 'a removed signer'}, seen here before, "
-                    f"has {'gone' if now is None else 'been replaced'}: the store was turned back or objects were deleted."
+                    f"The backup {seen['backup']} of {name}, seen here before, has "
+                    f"{'gone' if now is None else 'been replaced'}: the store was turned back or objects were deleted."
                 )
         for summary in summaries:
             seen = state["summaries"].get(summary.signer.text)
