@@ -9,4 +9,6 @@ _ENVIRONMENT = "ansible_collections.dfr.continuity.tests.environment"
 
 pytest_plugins = [
     f"{_ENVIRONMENT}.postgres",
+    f"{_ENVIRONMENT}.tls",
+    f"{_ENVIRONMENT}.s3",
 ]
