@@ -9,6 +9,7 @@ _ENVIRONMENT = "ansible_collections.dfr.continuity.tests.environment"
 
 pytest_plugins = [
     f"{_ENVIRONMENT}.postgres",
+    f"{_ENVIRONMENT}.containers",
     f"{_ENVIRONMENT}.tls",
     f"{_ENVIRONMENT}.s3",
 ]
