@@ -28,6 +28,7 @@ from .progress import Progress
 from .settings import ADMINISTRATOR, RepositorySettings, TrustedSigner, decode_settings, encode_settings
 from .signing import seal, unseal
 from .stores import Store
+from .stores.directory import DirectoryStore
 from .stores.location import open_store
 from .third_party import HKDF, hashes, require
 
@@ -45,8 +46,11 @@ class RepositoryAccess:
     host: str
 
     @classmethod
-    def parse(cls, given: t.Mapping[str, t.Any]) -> RepositoryAccess:
-        """Read the dictionary; raise :class:`~.errors.InputError` naming the entry that cannot be used."""
+    def parse(cls, given: t.Mapping[str, t.Any], *, create: bool = False) -> RepositoryAccess:
+        """Read the dictionary; raise :class:`~.errors.InputError` naming the entry that cannot be used.
+
+        :arg create: make the directory that is to hold the repository when only that is missing.
+        """
         require()
         trust = tuple(Signer.parse(text, ADMINISTRATOR) for text in given.get("trust") or ())
         path = given.get("identity_file")
@@ -54,7 +58,7 @@ class RepositoryAccess:
         cache = given.get("cache_dir") or DEFAULT_CACHE
         if not os.path.isabs(cache):
             raise InputError(f"cache_dir {cache!r} is not an absolute path.", "Give a path that starts with /.")
-        return cls(open_store(given), trust, identity, cache, given.get("host") or socket.gethostname())
+        return cls(open_store(given, create=create), trust, identity, cache, given.get("host") or socket.gethostname())
 
 
 class Repository:
@@ -250,27 +254,34 @@ def configure_repository(
     Raises :class:`~.errors.InputError` for settings that make no sense, before anything is changed.
     """
     wanted.problems()
-    access = RepositoryAccess.parse(given)
+    access = RepositoryAccess.parse(given, create=not dry_run)
     if access.identity is None:
         raise InputError("No administrator identity was given.", "Give identity_file.")
     administrator = access.identity
     trusting = replace(access, trust=access.trust or (administrator.signer,))
-    try:
-        before: RepositorySettings | None = read_settings(trusting)
-    except ObjectMissingError:
-        before = None
+    before = _existing_settings(trusting)
     if before is None:
         return _create(trusting, wanted, administrator, dry_run)
     return _change(trusting, before, wanted, administrator, recovery_key, dry_run)
 
 
-def _create(access: RepositoryAccess, wanted: WantedSettings, administrator: Identity, dry_run: bool) -> SettingsChange:
-    leftover = next(iter(access.store.list("")), None)
-    if leftover is not None:
+def _existing_settings(access: RepositoryAccess) -> RepositorySettings | None:
+    """Return the settings, or None for an empty place; anything else in that place is an error."""
+    if isinstance(access.store, DirectoryStore) and not os.path.lexists(access.store.location):
+        return None
+    try:
+        return read_settings(access)
+    except ObjectMissingError as error:
+        leftover = next(iter(access.store.list("")), None)
+        if leftover is None:
+            return None
         raise InputError(
             f"{access.store.location} has no {SETTINGS} but is not empty: it holds {leftover.name}.",
             f"Choose an empty place; if this was a repository, bring {SETTINGS} back from a copy.",
-        )
+        ) from error
+
+
+def _create(access: RepositoryAccess, wanted: WantedSettings, administrator: Identity, dry_run: bool) -> SettingsChange:
     if not wanted.recipients:
         raise InputError("A new repository needs at least one recipient.", "Make a recovery key with repository_key.")
     settings = RepositorySettings(

@@ -105,7 +105,7 @@ def encode_settings(settings: RepositorySettings, administrator: Identity) -> by
         "administrator": administrator.signer.text,
         "signature": base64.b64encode(signature).decode(),
     }
-    return canonical_json(signed) + b"\n"
+    return canonical_json(signed)
 
 
 def decode_settings(data: bytes, trust: t.Sequence[Signer]) -> RepositorySettings:
