@@ -82,15 +82,15 @@ def _backup(status: Status) -> list[_Family]:
         ("last_success_size_bytes", "Source data read by the last successful run.", success.get("size_bytes")),
         ("problems_in_a_row", "Runs since the last successful one.", status["problems_in_a_row"]),
         ("parts", "Parts that the last run should have had.", len(run["parts"])),
-        ("parts_failed", "Parts that failed or were missing.", sum(p["status"] != SUCCESS for p in run["parts"])),
+        ("parts_failed", "Parts that failed or are incomplete.", sum(p["status"] != SUCCESS for p in run["parts"])),
     )
     return [state, *(_single(prefix + name, text, labels, value) for name, text, value in single)]
 
 
 def _parts(status: Status) -> list[_Family]:
     prefix = "dfr_continuity_part_"
-    success = _Family(prefix + "success", "Whether the part was backed up by the last run.")
-    last = _Family(prefix + "last_success_timestamp_seconds", "When the last run that backed up the part ended.")
+    success = _Family(prefix + "success", "Whether the last run backed up the whole part.")
+    last = _Family(prefix + "last_success_timestamp_seconds", "When the last run that backed up the whole part ended.")
     length = _Family(prefix + "duration_seconds", "How long the part took in the last run.")
     size = _Family(prefix + "size_bytes", "Source data of the part in the last run.")
     stored = _Family(prefix + "stored_bytes", "New data of the part in the last run.")

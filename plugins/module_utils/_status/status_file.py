@@ -36,7 +36,10 @@ Status = dict[str, t.Any]
 
 @dataclass(frozen=True)
 class PartResult:
-    """One part of a run. Sizes in bytes, ``started`` in seconds since the epoch; None where it is not known."""
+    """One part of a run. ``partial`` is a part that exists but lacks something, such as files that cannot be read.
+
+    Sizes in bytes, ``started`` in seconds since the epoch; None where it is not known.
+    """
 
     name: str
     status: str
@@ -65,11 +68,10 @@ class RunResult:
 
     @property
     def status(self) -> str:
-        """``success`` when everything went well, ``failure`` when no part did, ``partial`` for all in between."""
-        good = sum(part.status == SUCCESS for part in self.parts)
-        if not good:
+        """``success`` when every part is whole, ``failure`` when no part exists, ``partial`` for all in between."""
+        if all(part.status == FAILURE for part in self.parts):
             return FAILURE
-        return SUCCESS if good == len(self.parts) and not self.reason else PARTIAL
+        return SUCCESS if all(part.status == SUCCESS for part in self.parts) and not self.reason else PARTIAL
 
 
 @dataclass(frozen=True)

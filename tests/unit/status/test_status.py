@@ -29,6 +29,7 @@ FILES = PartResult("db1.shop.filestore", "success", "db1", "odoo_filestore", 101
 BROKEN = PartResult(
     "db1.shop.filestore", "failure", "db1", "odoo_filestore", 1010.0, 0.1, reason="No files.", next_step="Look."
 )
+INCOMPLETE = PartResult("db1.shop.addons", "partial", "db1", "tree", reason="2 files cannot be read.")
 
 
 def _run(*parts, number=1, **more):
@@ -54,6 +55,8 @@ def _after(*runs):
         (_run(DATABASE, FILES), "success"),
         (_run(DATABASE, BROKEN), "partial"),
         (_run(BROKEN), "failure"),
+        (_run(INCOMPLETE), "partial"),
+        (_run(INCOMPLETE, BROKEN), "partial"),
         (_run(), "failure"),
         (_run(DATABASE, reason="The summary was not written."), "partial"),
     ],
@@ -81,6 +84,14 @@ def test_each_part_remembers_its_own_last_success():
     assert database["last_success"] == "1970-01-01T00:34:20Z"
     assert files["last_success"] == "1970-01-01T00:17:40Z"
     assert files["reason"] == "No files."
+
+
+def test_an_incomplete_part_is_no_success_of_the_part():
+    status = _after(_run(INCOMPLETE))
+    assert status["last_run"]["parts"][0]["last_success"] is None
+    assert "dfr_continuity_part_success{" in metrics.render(status)
+    assert "dfr_continuity_part_last_success" not in metrics.render(status)
+    assert "db1.shop.addons on host db1: partial" in notice.backup_notice(status).body
 
 
 def test_a_verification_leaves_the_backup_alone_and_the_other_way_round():

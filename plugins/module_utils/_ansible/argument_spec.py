@@ -1,0 +1,89 @@
+# Copyright (c) 2026 The dfr.continuity authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Argument specs that several modules share; the doc fragments of the same names describe them."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._repository.keys import KEMS
+from .._repository.stores.s3_options import ADDRESSING, CHECKSUMS, DEFAULT_DEADLINE
+from .._status.log import DEFAULT_FILE
+
+Spec = dict[str, t.Any]
+
+S3: Spec = {
+    "endpoint": {"type": "str"},
+    "region": {"type": "str"},
+    "access_key": {"type": "str", "no_log": False},
+    "secret_key": {"type": "str", "no_log": True},
+    "session_token": {"type": "str", "no_log": True},
+    "addressing": {"type": "str", "choices": list(ADDRESSING), "default": "auto"},
+    "ca_file": {"type": "path"},
+    "checksums": {"type": "str", "choices": list(CHECKSUMS), "default": "when_supported"},
+    "deadline": {"type": "float", "default": DEFAULT_DEADLINE},
+}
+
+REPOSITORY: Spec = {
+    "repository": {
+        "type": "dict",
+        "required": True,
+        "options": {
+            "location": {"type": "str", "required": True},
+            "trust": {"type": "list", "elements": "str"},
+            "identity_file": {"type": "path"},
+            "host": {"type": "str"},
+            "cache_dir": {"type": "path", "default": "/var/cache/dfr-continuity"},
+            "s3": {"type": "dict", "options": S3},
+        },
+    },
+}
+
+RECOVERY_KEY: Spec = {
+    "recovery_key": {
+        "type": "dict",
+        # Spelled out, because the name says "key" and the parts that are secret are marked themselves.
+        "no_log": False,
+        "options": {
+            "content": {"type": "str", "no_log": True},
+            "path": {"type": "path"},
+            "passphrase": {"type": "str", "no_log": True},
+        },
+        "mutually_exclusive": [("content", "path")],
+        "required_one_of": [("content", "path")],
+    },
+}
+
+CONNECTION: Spec = {
+    "connection": {
+        "type": "dict",
+        "options": {
+            "host": {"type": "str"},
+            "port": {"type": "int"},
+            "user": {"type": "str"},
+            "password": {"type": "str", "no_log": True},
+            "maintenance_database": {"type": "str", "default": "postgres"},
+            "sslmode": {
+                "type": "str",
+                "choices": ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"],
+            },
+            "sslrootcert": {"type": "str"},
+            "container": {"type": "str"},
+            "engine": {"type": "str", "choices": ["podman", "docker"]},
+            "run_as": {"type": "str"},
+            "programs": {"type": "path"},
+            "connect_timeout": {"type": "int", "default": 15},
+        },
+    },
+}
+
+LOG: Spec = {"log_file": {"type": "path", "default": DEFAULT_FILE}}
+
+BACKUP_PART: Spec = {
+    "backup_id": {"type": "str", "required": True},
+    "part": {"type": "str", "required": True},
+    "backup_set": {"type": "str"},
+}
+
+KEY_TYPES = list(KEMS)
