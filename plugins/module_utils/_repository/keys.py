@@ -274,6 +274,22 @@ class Signer:
             ) from error
 
 
+@dataclass(frozen=True)
+class Fingerprint:
+    """A signer of whom only the fingerprint is known: what a person copies from a sheet of paper."""
+
+    fingerprint: str
+
+
+def parse_pin(text: str, name: str = "") -> Signer | Fingerprint:
+    """Read what a machine pins: a signer's text, or its fingerprint (blanks, colons and upper case do not matter).
+
+    Raises :class:`~.errors.InputError` when it is neither.
+    """
+    digits = re.sub(r"[\s:]", "", text).lower()
+    return Fingerprint(digits) if re.fullmatch(r"[0-9a-f]{32}", digits) else Signer.parse(text, name)
+
+
 class Identity:
     """A private Ed25519 key, and an X25519 key derived from its seed that opens the repository key."""
 

@@ -19,7 +19,7 @@ from .errors import InputError, ObjectMissingError
 from .index import IndexObject, decode_index, encode_index
 from .index_cache import IndexCache
 from .key_slots import rewrap
-from .keys import Identity, Recipient, RecoveryKey, Signer, read_key_file
+from .keys import Fingerprint, Identity, Recipient, RecoveryKey, Signer, parse_pin, read_key_file
 from .local_state import LocalState
 from .naming import INDEX, RECOVERY, SETTINGS, associated_data, key_info
 from .part_reader import PartReader
@@ -40,7 +40,7 @@ class RepositoryAccess:
     """The ``repository`` dictionary of modules and configuration file, checked."""
 
     store: Store
-    trust: tuple[Signer, ...]
+    trust: tuple[Signer | Fingerprint, ...]
     identity: Identity | None
     cache_dir: str
     host: str
@@ -52,7 +52,7 @@ class RepositoryAccess:
         :arg create: make the directory that is to hold the repository when only that is missing.
         """
         require()
-        trust = tuple(Signer.parse(text, ADMINISTRATOR) for text in given.get("trust") or ())
+        trust = tuple(parse_pin(text, ADMINISTRATOR) for text in given.get("trust") or ())
         path = given.get("identity_file")
         identity = Identity.from_pem(read_key_file(path, "The identity"), f"The identity {path}") if path else None
         cache = given.get("cache_dir") or DEFAULT_CACHE

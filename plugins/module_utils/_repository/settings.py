@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from .encoding import canonical_json, parse_json
 from .errors import FormatError, InputError, IntegrityError, TrustError
-from .keys import Identity, Recipient, RecoveryKey, Signer, make_slots, open_slot
+from .keys import Fingerprint, Identity, Recipient, RecoveryKey, Signer, make_slots, open_slot
 from .naming import FORMAT_VERSION, SETTINGS, key_info
 
 #: The name under which an administrator stands on the list of signers; it may sign for any host.
@@ -108,7 +108,7 @@ def encode_settings(settings: RepositorySettings, administrator: Identity) -> by
     return canonical_json(signed)
 
 
-def decode_settings(data: bytes, trust: t.Sequence[Signer]) -> RepositorySettings:
+def decode_settings(data: bytes, trust: t.Sequence[Signer | Fingerprint]) -> RepositorySettings:
     """Read ``repository.json`` and check it against the pinned administrators.
 
     Raises :class:`~.errors.FormatError` for a newer format, :class:`~.errors.TrustError` for another administrator or
@@ -116,9 +116,9 @@ def decode_settings(data: bytes, trust: t.Sequence[Signer]) -> RepositorySetting
     """
     signed = parse_json(data, SETTINGS)
     try:
-        document, administrator = signed["document"], signed["administrator"]
+        document, named = signed["document"], Signer.parse(str(signed["administrator"]), ADMINISTRATOR)
         version, signature = document["format"], base64.b64decode(signed["signature"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, InputError) as error:
         raise IntegrityError(
             f"{SETTINGS} lacks what it must hold ({error}).", "Bring it back from a copy of the store."
         ) from error
@@ -129,14 +129,14 @@ def decode_settings(data: bytes, trust: t.Sequence[Signer]) -> RepositorySetting
         )
     if not trust:
         raise InputError(
-            f"No administrator is trusted; the repository names {Signer.parse(administrator).fingerprint}.",
-            "Give the administrator's public identity, noted when the repository was made, as `trust`.",
+            f"No administrator is trusted; the repository names one with the fingerprint {named.fingerprint}.",
+            "Compare it, digit by digit, with the fingerprint noted when the repository was made (on paper, in your "
+            "inventory); give it as `trust` when they are equal, and only then.",
         )
-    for pinned in trust:
-        if pinned.text == administrator or pinned.fingerprint == administrator:
-            pinned.verify(signature, _place(canonical_json(document)), SETTINGS)
-            return RepositorySettings.from_json(document)
-    raise TrustError(
-        f"{SETTINGS} is signed by the administrator {Signer.parse(administrator).fingerprint}, who is not in `trust`.",
-        "Check that this is your repository; then check the administrator's public identity in `trust`.",
-    )
+    if not any(pinned.fingerprint == named.fingerprint for pinned in trust):
+        raise TrustError(
+            f"{SETTINGS} is signed by the administrator {named.fingerprint}, who is not in `trust`.",
+            "Check that this is your repository; then check the administrator's public identity in `trust`.",
+        )
+    named.verify(signature, _place(canonical_json(document)), SETTINGS)
+    return RepositorySettings.from_json(document)
