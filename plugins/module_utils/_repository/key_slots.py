@@ -1,7 +1,10 @@
 # Copyright (c) 2026 The dfr.continuity authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The data key of a part, wrapped to every recipient: ``keys/<backup>/<part>``."""
+"""The data key of a part, wrapped to every recipient: ``keys/<backup>/<part>``.
+
+The object is signed by the host that made the part, and by the administrator once it was wrapped anew.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,8 @@ def write_data_key(repository: Repository, scope: str, key: bytes) -> None:
 
 def _write(repository: Repository, scope: str, key: bytes, recipients: t.Iterable[Recipient]) -> None:
     slots = make_slots(recipients, key, key_info(repository.repository_id, scope))
-    repository.store.put(key_slots_name(scope), [canonical_json({"slots": slots, "commitment": commitment(key)})])
+    document = {"slots": slots, "commitment": commitment(key)}
+    repository.write_signed(key_slots_name(scope), canonical_json(document))
 
 
 def read_data_key(repository: Repository, scope: str, recovery_key: RecoveryKey) -> bytes:
@@ -41,17 +45,26 @@ def read_data_key(repository: Repository, scope: str, recovery_key: RecoveryKey)
     the slot holds another key than was committed to.
     """
     name = key_slots_name(scope)
-    document = parse_json(repository.store.get(name), name)
-    try:
-        slots, committed = document["slots"], document["commitment"]
-    except (KeyError, TypeError) as error:
-        raise IntegrityError(f"{name} lacks {error}.", "Bring it back from a copy of the store.") from error
+    slots, committed = _read(repository, scope)
     key = open_slot(slots, recovery_key, key_info(repository.repository_id, scope), f"The part {scope}")
-    if len(key) != KEY_SIZE or not hmac.compare_digest(commitment(key), str(committed)):
+    if len(key) != KEY_SIZE or not hmac.compare_digest(commitment(key), committed):
         raise IntegrityError(
             f"{name} holds another key than it committed to.", "Bring it back from a copy of the store."
         )
     return key
+
+
+def _read(repository: Repository, scope: str) -> tuple[list[dict[str, str]], str]:
+    """Return the slots and the commitment."""
+    name = key_slots_name(scope)
+    _signer, payload, _digest = repository.read_signed(name, scope.partition("/")[0])
+    document = parse_json(payload, name)
+    return document["slots"], document["commitment"]
+
+
+def check_data_key(repository: Repository, scope: str) -> None:
+    """Check that the slots of a data key are there and unchanged; needs no recovery key."""
+    _read(repository, scope)
 
 
 def rewrap(repository: Repository, recovery_key: RecoveryKey) -> int:
@@ -63,8 +76,8 @@ def rewrap(repository: Repository, recovery_key: RecoveryKey) -> int:
     changed = 0
     for found in list(repository.store.list(key_slots_name(""))):
         scope = found.name[len(key_slots_name("")) :]
-        document = parse_json(repository.store.get(found.name), found.name)
-        if {slot["recipient"] for slot in document["slots"]} == wanted:
+        slots, _commitment = _read(repository, scope)
+        if {slot["recipient"] for slot in slots} == wanted:
             continue
         _write(repository, scope, read_data_key(repository, scope, recovery_key), repository.settings.recipients)
         changed += 1

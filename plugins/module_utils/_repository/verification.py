@@ -15,9 +15,9 @@ from . import stream
 from .compression import decompress
 from .errors import InputError, IntegrityError, ObjectMissingError, TrustError
 from .index_cache import PackInfo
-from .key_slots import read_data_key
+from .key_slots import check_data_key, read_data_key
 from .keys import RecoveryKey
-from .naming import KEYS, PACKS, associated_data, key_slots_name, pack_name, part_object_name, scope_of
+from .naming import PACKS, associated_data, pack_name, part_object_name, scope_of
 from .pack import read_directory
 from .part_reader import PartReader, read_record
 from .progress import Progress
@@ -71,11 +71,10 @@ class Verification:
 
 
 class StoreListing:
-    """The packs and key slots that are in the store, listed once for any number of verifications."""
+    """The packs that are in the store, listed once for any number of verifications."""
 
     def __init__(self, repository: Repository) -> None:
         self.packs = {info.name[len(PACKS) + 3 :]: info.size for info in repository.store.list(PACKS)}
-        self.keys = {info.name for info in repository.store.list(KEYS)}
 
 
 def verify_structure(
@@ -119,8 +118,7 @@ def _part_structure(
         raise IntegrityError(f"{len(missing)} of {len(packs)} packs are missing, the first is {missing[0]}.", "")
     if wrong:
         raise IntegrityError(f"{len(wrong)} of {len(packs)} packs have a wrong size, the first is {wrong[0]}.", "")
-    if key_slots_name(scope) not in listing.keys:
-        raise IntegrityError(f"Its key slots {key_slots_name(scope)} are missing: nobody can open it.", "")
+    check_data_key(repository, scope)
     return packs
 
 
