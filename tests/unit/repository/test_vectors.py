@@ -95,8 +95,6 @@ def test_a_repository_written_then_is_readable_now(tmp_path: Path) -> None:
             "20260101T000000Z-00000001",
             "20260102T000000Z-00000001",
         ]
-        for backup_id, content in zip(
-            (s.backup_id for s in chain.summaries), (CONTENT, CONTENT + b"more"), strict=True
-        ):
-            with repository.open_part(backup_id, "db1.shop.dump", recovery_key) as reader:
+        for summary, content in zip(chain.summaries, (ROWS, ROWS + b"more"), strict=True):
+            with repository.open_part(summary.backup_id, "db1.shop.dump", recovery_key) as reader:
                 assert b"".join(reader.read_stream(reader.streams["dump"])) == content
