@@ -138,26 +138,33 @@ def verify_bytes(
     *,
     sample: Sample | None = None,
     progress: Progress | None = None,
+    listing: StoreListing | None = None,
+    findings: dict[bytes, str] | None = None,
 ) -> Verification:
     """Check the structure, then read packs: decrypt them and check every chunk against its id.
 
-    Without a sample, also that every stream of every part leads to chunks that are there.
+    Also that every stream of every part leads to chunks that are there.
+
+    :arg findings: packs that were read before (id to what is wrong, or an empty text); they are not read again, and
+        what is read now is added. Lets many backups that share packs be verified at the price of reading each once.
     """
-    result, needed = verify_structure(repository, backup_id)
+    result, needed = verify_structure(repository, backup_id, listing)
     repository.update_index()
     share = sample or Sample()
     packs = {pack_id: size for part in needed.values() for pack_id, size in part.items()}
-    chosen = [(pack_id, packs[pack_id]) for pack_id in sorted(packs) if share.covers(pack_id)]
+    seen = {} if findings is None else findings
+    due = [pack_id for pack_id in sorted(packs) if share.covers(pack_id) and pack_id not in seen]
+    chosen = [(pack_id, packs[pack_id]) for pack_id in due]
     watched = progress or Progress()
     watched.begin(f"verify {backup_id}", sum(size for _pack_id, size in chosen))
     checker = _PackChecker(repository, recovery_key, watched)
     pool = WorkerPool()
     try:
-        for problem in pool.map_ordered(checker.check, chosen):
-            if problem:
-                result.problems.append(problem)
+        for pack_id, problem in zip(due, pool.map_ordered(checker.check, chosen), strict=True):
+            seen[pack_id] = problem
     finally:
         pool.close(cancel=True)
+    result.problems += [seen[pack_id] for pack_id in sorted(packs) if seen.get(pack_id)]
     result.packs_read, result.bytes_read = len(chosen), sum(size for _pack_id, size in chosen)
     for part in needed:
         result.problems += _stream_problems(repository, backup_id, part, recovery_key, needed[part])
