@@ -11,6 +11,8 @@ import typing as t
 from pathlib import Path
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+#: Debian's own name for "a mirror near you", for machines that use none, such as Ubuntu's.
+_DEFAULT_MIRROR = "http://deb.debian.org/debian"
 
 
 def mirror() -> str | None:
@@ -52,3 +54,31 @@ def debootstrap(suite: str, packages: t.Iterable[str], root: Path) -> None:
     )
     if run.returncode:
         raise RuntimeError(f"debootstrap {suite} ended with {run.returncode}:\n{run.stdout[-3000:]}")
+
+
+def download(suite: str, packages: t.Iterable[str], directory: Path) -> list[Path]:
+    """Download packages of a suite that this machine does not use; its own apt state is left alone.
+
+    Returns the packages' files in ``directory``. Raises RuntimeError with apt's output on failure.
+    """
+    state = directory / "apt"
+    (state / "lists/partial").mkdir(parents=True)
+    (state / "status").touch()
+    sources = state / "sources.list"
+    sources.write_text(f"deb [signed-by={KEYRING}] {mirror() or _DEFAULT_MIRROR} {suite} main\n")
+    options = {
+        "Dir::State": state,
+        "Dir::State::status": state / "status",
+        "Dir::Cache": state,
+        "Dir::Etc::sourcelist": sources,
+        "Dir::Etc::sourceparts": "/dev/null",
+        "APT::Sandbox::User": "root",
+    }
+    words = ["apt-get", "--quiet", *(f"--option={name}={value}" for name, value in options.items())]
+    for command in (["update"], ["download", *packages]):
+        run = subprocess.run([*words, *command], cwd=directory, capture_output=True, text=True)
+        if run.returncode:
+            raise RuntimeError(
+                f"apt-get {command[0]} of {suite} ended with {run.returncode}:\n{run.stdout}{run.stderr}"
+            )
+    return sorted(directory.glob("*.deb"))
