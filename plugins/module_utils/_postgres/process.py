@@ -195,3 +195,30 @@ def run(arguments: t.Sequence[str], **options: t.Any) -> tuple[Outcome, bytes]:
         while piece := child.read():
             pieces.append(piece)
         return child.finish(), b"".join(pieces)
+
+
+class Feeder:
+    """Writes pieces to a child's standard input in a thread, for a child whose output the caller reads meanwhile."""
+
+    def __init__(self, child: Child, pieces: t.Iterable[bytes]) -> None:
+        self._child = child
+        self._pieces = pieces
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name=f"{child.name} stdin", daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        try:
+            for piece in self._pieces:
+                if not self._child.write(piece):
+                    break
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._child.end_input()
+
+    def join(self) -> None:
+        """Wait until all is written; raise what reading the pieces raised."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error

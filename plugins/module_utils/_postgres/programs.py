@@ -28,6 +28,9 @@ for p in {patterns} "$(command -v {name})"; do
 done; exit 0
 """
 
+#: Reads a list of so many bytes from standard input, then runs pg_restore with that and the rest as descriptor 4.
+_LIST_THEN_ARCHIVE = 'list=$(head -c "$1"); shift; exec 4<&0; printf "%s\\n" "$list" | "$@"'
+
 
 @dataclass(frozen=True)
 class Program:
@@ -191,13 +194,11 @@ class Client:
             kept.update(HOME=self._user.home, USER=self._user.name, LOGNAME=self._user.name)
         return {**kept, "LC_ALL": "C"}
 
-    def offline(self, program: Program, arguments: t.Sequence[str], **options: t.Any) -> Child:
+    def offline(
+        self, program: Program, arguments: t.Sequence[str], *, stdin: bool = False, listing: bytes | None = None
+    ) -> Child:
         """Start a program that connects to no server."""
-        if self.connection.container is not None:
-            return Child([*self._exec(), program.path, *arguments], name=program.name, **options)
-        return Child(
-            [program.path, *arguments], name=program.name, environment=self._environment(), user=self._user, **options
-        )
+        return self._spawn(program, arguments, stdin=stdin, listing=listing)
 
     def start(
         self,
@@ -208,49 +209,101 @@ class Client:
         stdin: bool = False,
         stdout: bool = True,
         open_files: t.Sequence[int] = (),
+        listing: bytes | None = None,
+        archive: str | None = None,
     ) -> Child:
-        """Start a program that connects to the server with this connection string."""
+        """Start a program that connects to the server with this connection string.
+
+        :arg listing: for ``pg_restore``: the table of contents of what is to be restored.
+        :arg archive: for ``pg_restore``: the file to read instead of standard input.
+        """
         login = [f"--dbname={conninfo}", "--password" if self.asks_for_password else "--no-password"]
+        child = self._spawn(
+            program,
+            [*login, *arguments, *([archive] if archive else [])],
+            stdin=stdin or self.asks_for_password,
+            stdout=stdout,
+            open_files=open_files,
+            listing=listing,
+            password=self._password_file(),
+        )
+        if self.asks_for_password:
+            child.write(f"{self.connection.password}\n".encode())
+            if not stdin:
+                child.end_input()
+        return child
+
+    def _spawn(
+        self,
+        program: Program,
+        words: t.Sequence[str],
+        *,
+        stdin: bool,
+        stdout: bool = True,
+        open_files: t.Sequence[int] = (),
+        listing: bytes | None = None,
+        password: int | None = None,
+    ) -> Child:
         if self.connection.container is not None:
-            command = [*self._exec(), program.path, *login, *arguments]
-            child = Child(command, name=program.name, stdin=stdin or self.asks_for_password, stdout=stdout)
-            if self.asks_for_password:
-                child.write(f"{self.connection.password}\n".encode())
-                if not stdin:
-                    child.end_input()
-            return child
-        environment, passed = self._environment(), list(open_files)
-        secret = self._password_file()
+            return self._spawn_in_container(program, words, stdin=stdin, stdout=stdout, listing=listing)
+        environment, passed = self._environment(), [*open_files]
+        own = [] if password is None else [password]
+        if password is not None:
+            environment["PGPASSFILE"] = f"/proc/self/fd/{password}"
+        if listing is not None:
+            own.append(self.memory_file(listing))
+            words = [f"--use-list=/proc/self/fd/{own[-1]}", *words]
         try:
-            if secret is not None:
-                environment["PGPASSFILE"] = f"/proc/self/fd/{secret}"
-                passed.append(secret)
             return Child(
-                [program.path, *login, *arguments],
+                [program.path, *words],
                 name=program.name,
                 stdin=stdin,
                 stdout=stdout,
                 environment=environment,
                 user=self._user,
-                open_files=passed,
+                open_files=[*passed, *own],
             )
         finally:
-            if secret is not None:
-                os.close(secret)
+            for descriptor in own:
+                os.close(descriptor)
+
+    def _spawn_in_container(
+        self, program: Program, words: t.Sequence[str], *, stdin: bool, stdout: bool, listing: bytes | None
+    ) -> Child:
+        command = [program.path, *words]
+        if listing is not None:
+            # No descriptor of ours reaches a container: the list comes first on standard input, then the dump.
+            command = [program.path, "--use-list=/dev/stdin", *words, "/dev/fd/4"]
+            command = ["sh", "-c", _LIST_THEN_ARCHIVE, "sh", str(len(listing)), *command]
+        child = Child([*self._exec(), *command], name=program.name, stdin=stdin, stdout=stdout)
+        if listing is not None:
+            child.write(listing)
+        return child
+
+    def free_space_in_container(self, directory: str) -> int | None:
+        """Return the free bytes of the file system that holds a directory of the container; None when it won't say."""
+        outcome, output = run([*self._exec(), "df", "-P", "-k", directory], name="df")
+        fields = output.decode("utf-8", "replace").splitlines()[-1:]
+        words = fields[0].split() if outcome.succeeded and fields else []
+        return int(words[3]) * 1024 if len(words) > 4 and words[3].isdigit() else None
 
     def _password_file(self) -> int | None:
-        """Return a descriptor of a password file that exists in memory alone, or None without a password."""
-        if self.connection.password is None:
+        """Return a descriptor of a password file that exists in memory alone; None where none is of use."""
+        if self.connection.password is None or self.connection.container is not None:
             return None
         return self.memory_file(self.connection.password_line())
 
     def memory_file(self, content: bytes) -> int:
         """Return a descriptor of an unnamed file in memory that only the programs' user can read."""
         descriptor = os.memfd_create("continuity")
-        os.fchmod(descriptor, 0o600)
-        if self._user is not None:
-            os.fchown(descriptor, self._user.uid, -1)  # it is opened anew, by name, by that user
+        self.hand_over(descriptor)
         rest = memoryview(content)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
         return descriptor
+
+    def hand_over(self, descriptor: int) -> None:
+        """Let the user that programs run as, and nobody else, open this file anew by its ``/proc/self/fd`` name."""
+        os.fchmod(descriptor, 0o600)
+        if self._user is not None:
+            os.fchown(descriptor, self._user.uid, -1)
