@@ -16,7 +16,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .errors import TargetError
-from .index import IndexObject
+from .index import IndexedPack, IndexObject
 from .pack import PackEntry
 
 _SCHEMA_VERSION = 1
@@ -31,6 +31,25 @@ CREATE TABLE chunks (
     position INTEGER NOT NULL, stored INTEGER NOT NULL, size INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
+#: Chunks on their way in, gathered from many index objects: the tree of chunks grows fast only in the order of ids.
+_INCOMING = """
+CREATE TEMP TABLE incoming (
+    id BLOB NOT NULL, pack BLOB NOT NULL,
+    position INTEGER NOT NULL, stored INTEGER NOT NULL, size INTEGER NOT NULL
+)
+"""
+_SORTED = """
+SELECT incoming.id, packs.number, position, stored, incoming.size
+FROM incoming JOIN packs ON packs.id = incoming.pack ORDER BY incoming.id
+"""
+# A later epoch can be opened by more recipients, so it replaces an earlier place.
+_INSERT = """
+INSERT INTO chunks VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+    pack = excluded.pack, position = excluded.position, stored = excluded.stored, size = excluded.size
+WHERE (SELECT epoch FROM packs WHERE number = excluded.pack) > (SELECT epoch FROM packs WHERE number = chunks.pack)
+"""
+#: So many chunks are merged at once; they are held in memory meanwhile, about 200 bytes each.
+_BATCH = 1 << 19
 
 
 @dataclass(frozen=True)
@@ -93,6 +112,8 @@ class IndexCache:
                 database.execute(statement)
             database.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
         database.execute("COMMIT")
+        database.execute("PRAGMA temp_store = MEMORY")
+        database.execute(_INCOMING)
         return database
 
     def close(self) -> None:
@@ -114,14 +135,28 @@ class IndexCache:
                 )
                 self._packs.clear()
                 known = set()
-            for name in sorted(set(present) - known):
-                index = read(name)
-                self._transaction(lambda name=name, index=index: self._insert(name, index))  # type: ignore[misc]
+            self._take_in((name, read(name)) for name in sorted(set(present) - known))
 
     def add(self, name: str, index: IndexObject) -> None:
         """Take in an index object that this process has just written."""
         with self._lock:
-            self._transaction(lambda: self._insert(name, index))
+            self._take_in([(name, index)])
+
+    def _take_in(self, objects: t.Iterable[tuple[str, IndexObject | None]]) -> None:
+        names: list[tuple[str]] = []
+        packs: list[tuple[bytes, int, int, str]] = []
+        chunks = 0
+        for name, index in objects:
+            names.append((name,))
+            for pack in index.packs if index else ():
+                packs.append((pack.pack_id, pack.size, index.epoch, index.scope))  # type: ignore[union-attr]
+                self._stage(pack)
+                chunks += len(pack.entries)
+            if chunks >= _BATCH:
+                self._merge(names, packs)
+                names, packs, chunks = [], [], 0
+        if names:
+            self._merge(names, packs)
 
     def _transaction(self, work: t.Callable[[], object]) -> None:
         self._database.execute("BEGIN IMMEDIATE")
@@ -132,20 +167,20 @@ class IndexCache:
             raise
         self._database.execute("COMMIT")
 
-    def _insert(self, name: str, index: IndexObject | None) -> None:
-        self._database.execute("INSERT OR IGNORE INTO objects VALUES (?)", (name,))
-        for pack in index.packs if index else ():
-            row = (pack.pack_id, pack.size, index.epoch, index.scope)  # type: ignore[union-attr]
-            self._database.execute("INSERT OR IGNORE INTO packs (id, size, epoch, scope) VALUES (?, ?, ?, ?)", row)
-            found = self._database.execute("SELECT number FROM packs WHERE id = ?", (pack.pack_id,)).fetchone()
-            self._database.executemany(
-                # A later epoch can be opened by more recipients, so it replaces an earlier place.
-                "INSERT INTO chunks VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET pack = excluded.pack, "
-                "position = excluded.position, stored = excluded.stored, size = excluded.size WHERE "
-                "(SELECT epoch FROM packs WHERE number = excluded.pack) > "
-                "(SELECT epoch FROM packs WHERE number = chunks.pack)",
-                sorted((entry.chunk_id, found[0], *entry[1:]) for entry in pack.entries),
-            )
+    def _stage(self, pack: IndexedPack) -> None:
+        rows = ((entry.chunk_id, pack.pack_id, *entry[1:]) for entry in pack.entries)
+        self._database.executemany("INSERT INTO incoming VALUES (?, ?, ?, ?, ?)", rows)
+
+    def _merge(self, names: list[tuple[str]], packs: list[tuple[bytes, int, int, str]]) -> None:
+        def work() -> None:
+            self._database.executemany("INSERT OR IGNORE INTO objects VALUES (?)", names)
+            insert = "INSERT OR IGNORE INTO packs (id, size, epoch, scope) VALUES (?, ?, ?, ?)"
+            self._database.executemany(insert, packs)
+            # Row by row: SQLite would keep a journal of all that one statement changes, in memory.
+            self._database.executemany(_INSERT, self._database.execute(_SORTED))
+            self._database.execute("DELETE FROM incoming")
+
+        self._transaction(work)
 
     def is_empty(self) -> bool:
         """Tell whether no chunk at all is known."""
