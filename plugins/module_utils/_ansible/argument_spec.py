@@ -55,6 +55,8 @@ RECOVERY_KEY: Spec = {
     },
 }
 
+NEEDED_RECOVERY_KEY: Spec = {"recovery_key": {**RECOVERY_KEY["recovery_key"], "required": True}}
+
 CONNECTION: Spec = {
     "connection": {
         "type": "dict",
@@ -82,7 +84,6 @@ LOG: Spec = {"log_file": {"type": "path", "default": DEFAULT_FILE}}
 
 BACKUP_PART: Spec = {
     "backup_id": {"type": "str", "required": True},
-    "part": {"type": "str", "required": True},
     "backup_set": {"type": "str"},
 }
 

@@ -59,12 +59,19 @@ class _Stopped(BaseException):
         self.signum = signum
 
 
-def run(module: AnsibleModule, function: t.Callable[[Work], Result], step: Step | None = None) -> t.NoReturn:
+def run(
+    module: AnsibleModule,
+    function: t.Callable[[Work], Result],
+    step: Step | None = None,
+    *,
+    needs_packages: bool = True,
+) -> t.NoReturn:
     """Call ``function`` and end the module with its result, or with a failure that says what to do next.
 
     :arg step: what the log calls this; nothing is logged without it, nor in check mode.
+    :arg needs_packages: whether the module needs packages that a blank machine lacks.
     """
-    for package, trace in MISSING.items():
+    for package, trace in MISSING.items() if needs_packages else ():
         module.fail_json(msg=missing_required_lib(package), exception=trace, error="DependencyError")
     log = _log(module, step)
     try:

@@ -9,15 +9,14 @@ would begin new series. The last success stays when a run fails. ``docs/status.m
 
 from __future__ import annotations
 
-import calendar
 import os
-import time
 import typing as t
 from dataclasses import dataclass, field
 
 from .._repository.errors import TargetError
 from .atomic_file import write_atomically
 from .status_file import FAILURE, PARTIAL, SUCCESS, Status, check_name
+from .text import epoch
 
 _STATES = (SUCCESS, PARTIAL, FAILURE)
 
@@ -129,7 +128,7 @@ def _single(name: str, text: str, labels: dict[str, str], value: float | None) -
 
 
 def _epoch(moment: str | None) -> float | None:
-    return None if moment is None else float(calendar.timegm(time.strptime(moment, "%Y-%m-%dT%H:%M:%SZ")))
+    return None if moment is None else epoch(moment)
 
 
 def _escape(text: str) -> str:

@@ -76,7 +76,7 @@ class RunResult:
 
 @dataclass(frozen=True)
 class VerificationResult:
-    """One verification. ``mode`` is ``structure`` or ``content``; ``problems`` are sentences that name objects."""
+    """One verification. ``mode`` is ``structure`` or ``bytes``; ``problems`` are sentences that name objects."""
 
     backup_id: str
     mode: str

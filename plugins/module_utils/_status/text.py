@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import calendar
 import time
 import typing as t
 from collections import deque
@@ -17,6 +18,11 @@ _WINDOW = 30.0
 def utc(seconds: float) -> str:
     """Write a moment (seconds since the epoch) as RFC 3339 in UTC, to the second: ``2026-11-22T05:03:01Z``."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def epoch(moment: str) -> float:
+    """Read what :func:`utc` wrote."""
+    return float(calendar.timegm(time.strptime(moment, "%Y-%m-%dT%H:%M:%SZ")))
 
 
 def size(count: float) -> str:

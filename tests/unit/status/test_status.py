@@ -95,7 +95,7 @@ def test_an_incomplete_part_is_no_success_of_the_part():
 
 
 def test_a_verification_leaves_the_backup_alone_and_the_other_way_round():
-    good = VerificationResult("b1", "content", 5000.0, 5060.0, 12, 3_000, "1/7")
+    good = VerificationResult("b1", "bytes", 5000.0, 5060.0, 12, 3_000, "1/7")
     bad = VerificationResult("b1", "structure", 6000.0, 6001.0, problems=("packs/ab/ab12 is missing.",))
     status = _after(_run(DATABASE))
     before = dict(status)
@@ -185,7 +185,7 @@ def test_metrics_of_a_partial_run(tmp_path):
 
 def test_every_family_has_help_and_type_once_and_no_backup_id():
     status = status_file.record_verification(
-        _after(_run(DATABASE, FILES)), "shop", VerificationResult("b1", "content", 1.0, 2.0)
+        _after(_run(DATABASE, FILES)), "shop", VerificationResult("b1", "bytes", 1.0, 2.0)
     )
     text = metrics.render(status)
     names = [line.split("{")[0] for line in text.splitlines() if not line.startswith("#")]
@@ -199,7 +199,7 @@ def test_every_family_has_help_and_type_once_and_no_backup_id():
 def test_every_metric_is_documented():
     documented = (DOCS / "status.md").read_text(encoding="utf-8")
     status = status_file.record_verification(
-        _after(_run(DATABASE, FILES)), "shop", VerificationResult("b1", "content", 1.0, 2.0)
+        _after(_run(DATABASE, FILES)), "shop", VerificationResult("b1", "bytes", 1.0, 2.0)
     )
     for name in re.findall(r"^# TYPE (\S+)", metrics.render(status), re.M):
         tail = re.sub(r"^dfr_continuity_[a-z]+_", "", name)

@@ -46,6 +46,7 @@ def test_duration(seconds, written):
 
 def test_utc():
     assert text.utc(1795323781.9) == "2026-11-22T05:03:01Z"
+    assert text.epoch("2026-11-22T05:03:01Z") == 1795323781
 
 
 def _snapshot(done, total=3_000_000_000, **more):
