@@ -164,12 +164,14 @@ class PartWriter:
         facts: t.Mapping[str, t.Any],
         manifest: t.Mapping[str, t.Any] | None = None,
         warnings: t.Sequence[str] = (),
+        source: int = 0,
     ) -> dict[str, t.Any]:
         """Make the part exist: last pack, index, manifest, and the signed record, which is returned.
 
         :arg streams: the part's streams by name.
         :arg facts: what whoever holds the repository key may know: sizes, versions, counts.
         :arg manifest: what only recovery keys may open.
+        :arg source: bytes of source data that are in none of the streams themselves, such as the files of a tree.
         """
         with self._lock:
             last, self._pack = self._pack, PackBuilder()
@@ -189,7 +191,7 @@ class PartWriter:
             "started": self._started,
             "finished": _now(),
             "bytes": {
-                "source": sum(reference.size for reference in streams.values()),
+                "source": source + sum(reference.size for reference in streams.values()),
                 "new": self._bytes_new,
                 "stored": self._bytes_stored,
             },
