@@ -297,7 +297,7 @@ def _headers(error: BaseException) -> dict[str, str]:
 
 def _said(error: BaseException) -> str:
     """What the server said, shortened: HTTP status, code and message."""
-    code, message = _code(error), " ".join(str(_answer(error).get("Error", {}).get("Message", "")).split())
+    code, message = _code(error), " ".join(str(_answer(error).get("Error", {}).get("Message") or "").split())
     words = f"HTTP {_status(error)}"
     if code and code != str(_status(error)):
         words += f" {code}"
