@@ -21,11 +21,16 @@ from .naming import PACKS, associated_data, pack_name, part_object_name, scope_o
 from .pack import read_directory
 from .part_reader import PartReader, read_record
 from .progress import Progress
+from .references import StreamReference
 from .summary import FAILURE, Summary, read_summary
 from .worker_pool import WorkerPool
 
 if t.TYPE_CHECKING:
     from .repository import Repository
+
+
+#: By the kind of a part: what yields (name for people, reference) of everything that its streams refer to.
+NestedReferences = t.Mapping[str, t.Callable[[PartReader], t.Iterable[tuple[str, StreamReference]]]]
 
 
 @dataclass(frozen=True)
@@ -140,6 +145,7 @@ def verify_bytes(
     progress: Progress | None = None,
     listing: StoreListing | None = None,
     findings: dict[bytes, str] | None = None,
+    nested: NestedReferences | None = None,
 ) -> Verification:
     """Check the structure, then read packs: decrypt them and check every chunk against its id.
 
@@ -147,7 +153,9 @@ def verify_bytes(
 
     :arg findings: packs that were read before (id to what is wrong, or an empty text); they are not read again, and
         what is read now is added. Lets many backups that share packs be verified at the price of reading each once.
+    :arg nested: for each kind of part, what yields the references that stand inside its streams.
     """
+    listing = listing or StoreListing(repository)
     result, needed = verify_structure(repository, backup_id, listing)
     repository.update_index()
     share = sample or Sample()
@@ -167,7 +175,12 @@ def verify_bytes(
     result.problems += [seen[pack_id] for pack_id in sorted(packs) if seen.get(pack_id)]
     result.packs_read, result.bytes_read = len(chosen), sum(size for _pack_id, size in chosen)
     for part in needed:
-        result.problems += _stream_problems(repository, backup_id, part, recovery_key, needed[part])
+        watched.begin(f"follow the streams of {part}")
+        try:
+            with PartReader(repository, backup_id, part, recovery_key, watched) as reader:
+                result.problems += _stream_problems(reader, listing, nested or {})
+        except (IntegrityError, ObjectMissingError) as error:
+            result.problems.append(f"{part}: {error.message}")
     return result
 
 
@@ -206,21 +219,24 @@ class _PackChecker:
                 raise IntegrityError(f"A chunk in {name} is not the one its directory names.", "Choose another backup.")
 
 
-def _stream_problems(
-    repository: Repository, backup_id: str, part: str, recovery_key: RecoveryKey, packs: t.Mapping[bytes, int]
-) -> list[str]:
-    """Follow every stream of a part: each chunk must be in one of the packs that were checked."""
-    try:
-        with PartReader(repository, backup_id, part, recovery_key, Progress()) as reader:
-            for name, reference in reader.streams.items():
-                size = 0
-                for chunk_id in reader.chunk_ids(reference):
-                    location = repository.index.locate(chunk_id)
-                    if location is None or location.pack.pack_id not in packs:
-                        return [f"{part}: a chunk of its stream {name} is in no pack that it needs."]
-                    size += location.entry.size
-                if size != reference.size:
-                    return [f"{part}: its stream {name} has {size} bytes instead of {reference.size}."]
-    except (IntegrityError, ObjectMissingError) as error:
-        return [f"{part}: {error.message}"]
-    return []
+def _stream_problems(reader: PartReader, listing: StoreListing, nested: NestedReferences) -> t.Iterator[str]:
+    """Follow every stream of a part: each chunk must be known, and in a pack that the store has."""
+    for name, reference in reader.streams.items():
+        yield from _reference_problems(reader, listing, f"its stream {name}", reference)
+    if reader.record["kind"] in nested:
+        for name, reference in nested[reader.record["kind"]](reader):
+            yield from _reference_problems(reader, listing, name, reference)
+
+
+def _reference_problems(
+    reader: PartReader, listing: StoreListing, name: str, reference: StreamReference
+) -> t.Iterator[str]:
+    size = 0
+    for chunk_id in reader.chunk_ids(reference):
+        location = reader.repository.index.locate(chunk_id)
+        if location is None or location.pack.pack_id.hex() not in listing.packs:
+            yield f"{reader.part}: a chunk of {name} is in no pack that the store has."
+            return
+        size += location.entry.size
+    if size != reference.size:
+        yield f"{reader.part}: {name} has {size} bytes instead of {reference.size}."

@@ -24,6 +24,7 @@ from ansible_collections.dfr.continuity.plugins.module_utils._repository.errors 
     TrustError,
     WrongKeyError,
 )
+from ansible_collections.dfr.continuity.plugins.module_utils._repository.references import StreamReference
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.repository import Repository
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.summary import (
     PartOutcome,
@@ -373,3 +374,13 @@ def test_signers_listed_twice_are_refused(site: Site) -> None:
     [signer] = site.signers()
     with pytest.raises(InputError, match="stands twice"):
         site.configure(signers=(signer, replace(signer)))
+
+
+def test_a_reference_inside_a_stream_that_leads_nowhere_is_found(site: Site) -> None:
+    backup = site.back_up(CONTENT)
+    ghost = StreamReference(5, (bytes(32),))
+    with site.open(None) as repository:
+        found = verify_bytes(
+            repository, backup, site.recovery_key, nested={"database": lambda _reader: [("a ghost", ghost)]}
+        )
+    assert found.problems == ["db1.shop.dump: a chunk of a ghost is in no pack that the store has."]
