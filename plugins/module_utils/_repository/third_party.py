@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+import typing as t
 
 from .errors import DependencyError
 
@@ -34,6 +35,13 @@ try:
     from cryptography.hazmat.primitives.padding import PKCS7
 except ImportError:
     MISSING["cryptography >= 47"] = traceback.format_exc()
+
+
+def __getattr__(name: str) -> t.Any:
+    """Stand in for a name that could not be imported, so that every file of ours loads and can tell what is missing."""
+    if name in __all__:
+        return None
+    raise AttributeError(name)
 
 
 def require() -> None:
