@@ -102,8 +102,20 @@ SELECT coalesce(r.rolname, '') AS role, a.privilege_type AS privilege, a.is_gran
 """
 
 _EXTENSIONS = """
-SELECT x.extname AS name, x.extversion AS version, n.nspname AS schema
+SELECT x.extname AS name, x.extversion AS version, n.nspname AS schema, pg_get_userbyid(n.nspowner) AS schema_owner
   FROM pg_extension x JOIN pg_namespace n ON n.oid = x.extnamespace WHERE x.extname <> 'plpgsql' ORDER BY 1
+"""
+
+#: Functions of extensions that indexes use. Odoo declares ``unaccent`` IMMUTABLE and makes indexes with it; a dump
+#: brings back the extension's own declaration, and the indexes fail.
+_INDEXED_FUNCTIONS = """
+SELECT DISTINCT x.extname AS extension, p.oid::regprocedure::text AS function
+  FROM pg_depend d
+  JOIN pg_proc p ON p.oid = d.refobjid
+  JOIN pg_depend m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid AND m.deptype = 'e'
+  JOIN pg_extension x ON x.oid = m.refobjid AND m.refclassid = 'pg_extension'::regclass
+  JOIN pg_index i ON i.indexrelid = d.objid
+ WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_proc'::regclass AND p.provolatile = 'i' ORDER BY 1, 2
 """
 
 #: Names of locale providers, as CREATE DATABASE takes them, by their letter in pg_database.
@@ -154,5 +166,10 @@ def database_properties(session: Session) -> dict[str, t.Any]:
 
 
 def extensions(session: Session) -> list[dict[str, str]]:
-    """Return name, version and schema of the extensions in the session's database."""
+    """Return name, version, schema and the schema's owner of the extensions in the session's database."""
     return session.query(_EXTENSIONS)
+
+
+def indexed_functions(session: Session) -> list[dict[str, str]]:
+    """Return extension and signature of immutable functions of extensions that indexes use."""
+    return session.query(_INDEXED_FUNCTIONS)

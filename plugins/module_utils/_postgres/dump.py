@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from .._repository.part_writer import PartWriter
 from .._repository.references import StreamReference
-from .catalog import database_properties, database_size, extensions, locale_facts, object_counts
+from .catalog import database_properties, database_size, extensions, indexed_functions, locale_facts, object_counts
 from .checksums import table_checksums
 from .connection import Connection
 from .failures import dump_failure, explain, last_words
@@ -113,6 +113,7 @@ def _describe(session: Session, dumped: DumpedDatabase) -> None:
         "name": session.database,
         "locale": locale,
         "extensions": installed,
+        "indexed_functions": indexed_functions(session),
         "objects": counts,
         **database_properties(session),
     }

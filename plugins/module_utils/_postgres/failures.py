@@ -144,6 +144,11 @@ _KNOWN = [
         "Create it, restore missing roles from the backup, or choose an owner.",
     ),
     _Known(
+        r"functions in index expression must be marked IMMUTABLE",
+        "an index uses a function of an extension that only a superuser may declare immutable, as it was when dumped",
+        "Connect as a superuser for the restore.",
+    ),
+    _Known(
         r"out of shared memory",
         "the server's lock table is too small for this number of tables",
         "Raise max_locks_per_transaction and restart the server.",

@@ -27,6 +27,7 @@ class Load:
 
     :arg arguments: for ``pg_restore``: whose objects are made, and with which privileges.
     :arg jobs: more than 1 needs ``directory``, where the dump is put into a file without a name.
+    :arg role: role to restore as; by default the one that connects.
     :arg leave_out: entries of the table of contents that are done already, such as ``EXTENSION - hstore``.
     """
 
@@ -35,7 +36,14 @@ class Load:
     jobs: int = 1
     directory: str | None = None
     arguments: tuple[str, ...] = ()
+    role: str | None = None
     leave_out: frozenset[str] = frozenset()
+
+    @property
+    def options(self) -> list[str]:
+        """Return the arguments for ``pg_restore``."""
+        role = [] if self.role is None else [f"--role={self.role}"]
+        return ["--format=custom", "--exit-on-error", *role, *self.arguments]
 
 
 def is_plain(reader: PartReader) -> bool:
@@ -54,7 +62,7 @@ def load(reader: PartReader, session: Session, database: str, how: Load) -> None
     too_new = how.pg_restore.major >= _SETS_TRANSACTION_TIMEOUT > session.major
     try:
         if is_plain(reader):
-            _run_script(session, database, how.psql, _pieces(reader))
+            run_script(session, database, how.psql, _pieces(reader), role=how.role)
         elif client.asks_for_password or too_new:
             _convert(reader, session, database, how)
         elif how.jobs > 1:
@@ -82,7 +90,7 @@ def _stream(reader: PartReader, client: Client, database: str, how: Load) -> Non
     """Pipe the dump into ``pg_restore``: one connection, nothing on disk."""
     with client.start(
         how.pg_restore,
-        ["--format=custom", "--exit-on-error", *how.arguments],
+        how.options,
         client.conninfo(database),
         stdin=True,
         stdout=False,
@@ -103,7 +111,7 @@ def _load_in_parallel(reader: PartReader, client: Client, database: str, how: Lo
             file.write(piece)
         with client.start(
             how.pg_restore,
-            ["--format=custom", "--exit-on-error", f"--jobs={how.jobs}", *how.arguments],
+            [f"--jobs={how.jobs}", *how.options],
             client.conninfo(database),
             stdout=False,
             open_files=[file.fileno()],
@@ -123,24 +131,32 @@ def _convert(reader: PartReader, session: Session, database: str, how: Load) -> 
     client = session.client
     with client.offline(
         how.pg_restore,
-        ["--format=custom", "--file=-", *how.arguments],
+        ["--file=-", *how.options],
         stdin=True,
         listing=_listing(reader, client, how),
     ) as child:
         feeder = Feeder(child, _pieces(reader))
-        _run_script(session, database, how.psql, iter(child.read, b""))
+        run_script(session, database, how.psql, iter(child.read, b""))
         feeder.join()
         outcome = child.finish()
     _check(outcome, client, database)
 
 
-def _run_script(session: Session, database: str, psql: Program, pieces: t.Iterable[bytes]) -> None:
-    """Have ``psql`` run a script that may come from anywhere; it stops at the first error."""
+def run_script(
+    session: Session, database: str, psql: Program, pieces: t.Iterable[bytes], *, role: str | None = None
+) -> None:
+    """Have ``psql`` run a script that may come from anywhere; it stops at the first error.
+
+    :arg session: connected to another database of the server.
+    :arg role: role to run it as; by default the one that connects.
+
+    Raises :class:`~.._repository.errors.TargetError` unless all of it could be executed.
+    """
     require_restrict(psql)
     client = session.client
     arguments = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-"]
     with client.start(psql, arguments, client.conninfo(database), stdin=True, stdout=False) as child:
-        for piece in restricted(pieces, session.major):
+        for piece in restricted(pieces, session.major, role):
             if not child.write(piece):
                 break
         outcome = child.finish()

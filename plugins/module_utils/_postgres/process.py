@@ -157,6 +157,11 @@ class Child:
             return self.stop()
         return self._conclude()
 
+    def kill(self) -> None:
+        """End the child and all that it started at once; :meth:`finish` then tells of it."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
     def stop(self) -> Outcome:
         """Stop the child and all that it started: politely, then not."""
         for what, patience in ((signal.SIGTERM, _GRACE), (signal.SIGKILL, None)):

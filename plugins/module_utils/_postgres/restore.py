@@ -27,6 +27,7 @@ from .target import (
     check_space,
     check_version,
     is_superuser,
+    make_immutable,
     untrusted_extensions,
 )
 from .temporary import drop, leftovers, lock_name, put_in_place, temporary_database
@@ -302,38 +303,39 @@ class _Restore:
     def _load(self, temporary: str, jobs: int) -> None:
         options, programs = self._options, self._programs()
         arguments = []
-        leave_out: frozenset[str] = frozenset()
+        role = None
         if options.owner is not None:
             arguments.append("--no-owner")
             if options.owner != self._session.value("SELECT current_user AS name"):
-                arguments.append(f"--role={options.owner}")
-                leave_out = self._create_extensions(temporary)
+                role = options.owner
         if not self._with_privileges:
             arguments.append("--no-privileges")
-        how = Load(programs.pg_restore, programs.psql, jobs, options.directory, tuple(arguments), leave_out)
+        done = self._create_extensions(temporary, role)
+        how = Load(programs.pg_restore, programs.psql, jobs, options.directory, tuple(arguments), role, done)
         load(self._reader, self._session, temporary, how)
 
-    def _create_extensions(self, temporary: str) -> frozenset[str]:
-        """Create what only a superuser may create, while we still are one.
+    def _create_extensions(self, temporary: str, role: str | None) -> frozenset[str]:
+        """Create, while we still are superuser, the extensions that the restoring role could not, and those whose
+        functions indexes use although the extension does not declare them immutable.
 
         Returns the entries of the dump's table of contents that are done thereby.
         """
-        wanted = [] if is_plain(self._reader) else self._database.get("extensions", [])
-        untrusted = untrusted_extensions(self._session, wanted)
-        if not untrusted or not is_superuser(self._session):
+        wanted, functions = self._database.get("extensions", []), self._database.get("indexed_functions", [])
+        ours = {item["extension"] for item in functions}
+        if role is not None:
+            ours |= untrusted_extensions(self._session, wanted)
+        if not ours or not is_superuser(self._session):
             return frozenset()
         done = set()
         with Session(self._client, temporary) as restored:
             for item in wanted:
-                schema = identifier(item["schema"])
-                if item["name"] in untrusted and item["schema"] not in ("public", "pg_catalog"):
-                    owner = identifier(t.cast("str", self._options.owner))
-                    restored.execute(f"CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {owner}")
-                    done.add(f"SCHEMA - {item['schema']}")
-                if item["name"] in untrusted:
-                    restored.execute(f"CREATE EXTENSION {identifier(item['name'])} WITH SCHEMA {schema} CASCADE")
-            for item in extensions(restored):
-                done |= {f"EXTENSION - {item['name']}", f"COMMENT - EXTENSION {item['name']}"}
+                if item["name"] in ours:
+                    done |= _create_extension(restored, item, role)
+            for item in functions:
+                make_immutable(restored, item["function"])
+            done |= {f"EXTENSION - {item['name']}" for item in extensions(restored)}
+            if role is not None:
+                done |= {f"COMMENT - EXTENSION {item['name']}" for item in extensions(restored)}
         return frozenset(done)
 
     def _apply_properties(self, temporary: str) -> list[str]:
@@ -389,6 +391,18 @@ class _Restore:
                 f" {'; '.join(said[:_NAMED])}{more}.",
                 "Nothing was changed. Restore to a server of the same version, or another backup.",
             )
+
+
+def _create_extension(session: Session, extension: t.Mapping[str, str], role: str | None) -> set[str]:
+    """Create an extension, with its schema where that is its own; return the entries that are done thereby."""
+    done = set()
+    schema = identifier(extension["schema"])
+    if extension["schema"] not in ("public", "pg_catalog"):
+        owner = identifier(role or extension["schema_owner"])
+        session.execute(f"CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {owner}")
+        done.add(f"SCHEMA - {extension['schema']}")
+    session.execute(f"CREATE EXTENSION IF NOT EXISTS {identifier(extension['name'])} WITH SCHEMA {schema} CASCADE")
+    return done
 
 
 def _setting(database: str, role: str | None, setting: str) -> str:

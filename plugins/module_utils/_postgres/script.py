@@ -16,13 +16,15 @@ import typing as t
 
 from .._repository.errors import DependencyError
 from .programs import Program
+from .session import identifier
 
 #: The first releases whose psql knows ``\restrict``.
 _RESTRICT_SINCE = {13: 22, 14: 19, 15: 14, 16: 10, 17: 6}
 #: Bytes at both ends of a script among which its own ``\restrict`` and ``\unrestrict`` stand.
-_EDGE = 8192
+_EDGE = 1 << 15
 _COMMENTS = re.compile(rb"(?:--[^\n]*\n|\s)*")
 _RESTRICT = re.compile(rb"\\restrict ([A-Za-z0-9]+)\r?\n")
+_EXTENSION_COMMENT = re.compile(rb"^COMMENT ON EXTENSION [^\n]*;\n", re.MULTILINE)
 #: Written by pg_restore 17 and later, unknown to older servers.
 _TRANSACTION_TIMEOUT = re.compile(rb"^SET transaction_timeout = 0;\n", re.MULTILINE)
 
@@ -40,33 +42,39 @@ def require_restrict(psql: Program) -> None:
         )
 
 
-def restricted(pieces: t.Iterable[bytes], server_major: int) -> t.Iterator[bytes]:
+def restricted(pieces: t.Iterable[bytes], server_major: int, role: str | None = None) -> t.Iterator[bytes]:
     r"""Yield a script so that it runs with psql's commands refused from its first to its last byte.
 
     Its own ``\restrict`` and ``\unrestrict`` are taken out. They stand in its first and last lines; elsewhere no line
     is touched, since such a line within data means something else.
+
+    :arg role: role to run the script as. Comments on extensions, which only their owners may set, are then left out.
     """
     mark = secrets.token_hex(32).encode()
     yield b"\\restrict " + mark + b"\n"
+    if role is not None:
+        yield f"SET ROLE {identifier(role)};\n".encode()
     own: bytes | None = None
     held = b""
     at_start = True
     for piece in pieces:
         held += piece
         if at_start and len(held) >= _EDGE:
-            held, own = _open_start(held, server_major)
+            held, own = _open_start(held, server_major, role)
             at_start = False
         if not at_start and len(held) > _EDGE:
             yield held[:-_EDGE]
             held = held[-_EDGE:]
     if at_start:
-        held, own = _open_start(held, server_major)
+        held, own = _open_start(held, server_major, role)
     yield _open_end(held, own)
     yield b"\n\\unrestrict " + mark + b"\n"
 
 
-def _open_start(head: bytes, server_major: int) -> tuple[bytes, bytes | None]:
+def _open_start(head: bytes, server_major: int, role: str | None) -> tuple[bytes, bytes | None]:
     r"""Take ``\restrict`` out of a script's beginning; return the rest and its key."""
+    if role is not None:
+        head = _EXTENSION_COMMENT.sub(b"", head)
     if server_major < 17:
         head = _TRANSACTION_TIMEOUT.sub(b"", head, count=1)
     comments = _COMMENTS.match(head)

@@ -93,6 +93,16 @@ def untrusted_extensions(session: Session, wanted: t.Sequence[t.Mapping[str, str
     return frozenset(row["name"] for row in rows)
 
 
+def make_immutable(session: Session, function: str) -> None:
+    """Declare a function of an extension immutable, where the extension itself does not.
+
+    :arg function: its signature, as ``regprocedure`` writes it.
+    """
+    query = "SELECT provolatile FROM pg_proc WHERE oid = to_regprocedure(%s)"
+    if session.value(query, function) not in (None, "i"):
+        session.execute(f"ALTER FUNCTION {function} IMMUTABLE")
+
+
 def check_space(client: Client, session: Session, needed: int) -> None:
     """Raise TargetError when the server's disk, where we can look at it, has less room than the database took."""
     free = _free_space(client, session)
