@@ -176,6 +176,11 @@ latest_valid:
   returned: success
   type: str
   sample: 20261122T050301Z-1f2e3d4c
+invalid:
+  description: Backups newer than RV(latest_valid), and what is wrong with each.
+  returned: success
+  type: dict
+  sample: {20261123T050302Z-5e6f7a8b: ["db1.shop.database: it failed when it was made: the server did not answer"]}
 unfinished:
   description: Backups that were never closed, or are being made now.
   returned: success

@@ -170,7 +170,7 @@ next_step:
   description: What to do now.
   returned: failure
   type: str
-  sample: Make a new backup now, restore only from one that verifies, and find out what happened to the store.
+  sample: Make a new backup now, and restore only from one that verifies.
 error:
   description: Kind of the failure.
   returned: failure

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from .._command.selection import latest_valid
+from .._command.selection import Latest, latest_valid
 from .._repository.errors import ContinuityError, ObjectMissingError
 from .._repository.repository import Repository, open_repository
 from .._repository.summary import SUCCESS, Summary, read_chain
@@ -28,7 +28,7 @@ def backup_info(work: Work) -> Result:
             newest_first = [entry for entry in newest_first if entry["backup_id"] == wanted]
             if not newest_first:
                 raise chain.broken.get(wanted) or _unknown(wanted, repository)
-        valid = latest_valid(repository, chain) if params["find_valid"] and not wanted else None
+        newest = latest_valid(repository, chain) if params["find_valid"] and not wanted else Latest()
     return {
         "changed": False,
         "location": repository.store.location,
@@ -36,7 +36,8 @@ def backup_info(work: Work) -> Result:
         "backups": newest_first[: params["limit"]] if params["limit"] else newest_first,
         "latest": newest_first[0]["backup_id"] if newest_first else None,
         "latest_success": next((entry["backup_id"] for entry in newest_first if entry["status"] == SUCCESS), None),
-        "latest_valid": valid.backup_id if valid else None,
+        "latest_valid": newest.valid.backup_id if newest.valid else None,
+        "invalid": newest.problems,
         "unfinished": chain.unfinished,
         "broken": {backup_id: error.message for backup_id, error in chain.broken.items()},
         "findings": chain.findings,

@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import asdict, dataclass
 
 from .._command.selection import choose_for_look
+from .._files.references import NESTED_REFERENCES
 from .._repository.errors import ContinuityError, IntegrityError
 from .._repository.keys import RecoveryKey
 from .._repository.repository import Repository, open_repository
@@ -20,6 +21,12 @@ from .._status.status_file import Status, VerificationResult, check_name, record
 from .recovery_keys import given_recovery_key, needed_recovery_key
 from .running import FailureWithResultError, Result, Work
 from .telling import tell
+
+
+_NEXT_STEP = (
+    "Make a new backup now, and restore only from one that verifies. When something is missing or changed that was "
+    "there before, find out who wrote to the store."
+)
 
 
 @dataclass(frozen=True)
@@ -58,10 +65,8 @@ def backup_verify(work: Work) -> Result:
 
         result.update(tell(work, name, follow, verification_notice))
     if not failure and problems:
-        failure = IntegrityError(
-            f"{len(problems)} problem{'s' if len(problems) > 1 else ''} found; the first is: {problems[0]}",
-            "Make a new backup now, restore only from one that verifies, and find out what happened to the store.",
-        )
+        count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
+        failure = IntegrityError(f"{count} found; the first is: {problems[0]}", _NEXT_STEP)
     if failure:
         raise FailureWithResultError(failure, result) from failure
     return result
@@ -99,6 +104,7 @@ def _verify(work: Work, repository: Repository, wish: _Wish, found: list[Verific
                     progress=work.progress,
                     listing=listing,
                     findings=packs_seen,
+                    nested=NESTED_REFERENCES,
                 )
             )
     return chain.findings
@@ -132,7 +138,7 @@ def _for_status(
         sample=_sample_text(wish),
         problems=tuple(problems),
         reason=failure.message if failure else "",
-        next_step=failure.next_step if failure else "",
+        next_step=failure.next_step if failure else _NEXT_STEP if problems else "",
     )
 
 

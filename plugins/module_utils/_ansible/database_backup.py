@@ -9,7 +9,8 @@ from .._postgres.connection import Connection
 from .._postgres.dump import DumpOptions, backup_database
 from .._postgres.programs import Client
 from .._postgres.session import Session
-from .parts import write_part
+from .._repository.part_writer import PartWriter
+from .parts import Written, write_part
 from .running import Result, Work
 
 
@@ -19,10 +20,10 @@ def database_backup(work: Work) -> Result:
     connection = Connection.from_settings(params["connection"] or {})
     options = DumpOptions(lock_timeout=params["lock_timeout"], checksums=params["checksums"])
 
-    def check(_repository: object) -> None:
-        with Session(Client(connection), params["database"]):
-            pass
+    def check() -> None:
+        Session(Client(connection), params["database"]).close()
 
-    return write_part(
-        work, "database", check, lambda part: backup_database(part, connection, params["database"], options)
-    )
+    def back_up(part: PartWriter) -> Written:
+        return Written(backup_database(part, connection, params["database"], options))
+
+    return write_part(work, "database", check, back_up)

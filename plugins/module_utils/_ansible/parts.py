@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import socket
 import typing as t
+from dataclasses import dataclass
 
 from .._repository.errors import ContinuityError
 from .._repository.part_writer import PartWriter
-from .._repository.repository import Repository, open_repository
+from .._repository.repository import open_repository
 from .._repository.summary import FAILURE, PARTIAL, SUCCESS
 from .._status.log import Step
 from .._status.text import epoch
@@ -19,39 +20,74 @@ from .running import FailureWithResultError, Result, Work
 Record = t.Mapping[str, t.Any]
 
 
+@dataclass(frozen=True)
+class Written:
+    """A part that was written. ``degraded``: it exists but lacks something, which ``reason`` names.
+
+    ``findings`` goes into the module's result as it is.
+    """
+
+    record: Record
+    degraded: bool = False
+    reason: str = ""
+    next_step: str = ""
+    findings: t.Mapping[str, t.Any] | None = None
+
+    def outcome(self) -> Result:
+        """Return what ``backup_summary`` takes."""
+        status = PARTIAL if self.degraded else SUCCESS
+        return _outcome(
+            self.record["part"], self.record["host"], self.record["kind"], status, self.reason, self.next_step
+        )
+
+
+def _outcome(name: str, host: str, kind: str, status: str, reason: str, next_step: str) -> Result:
+    return {"name": name, "host": host, "kind": kind, "status": status, "reason": reason, "next_step": next_step}
+
+
 def part_step(action: str, params: t.Mapping[str, t.Any], path: str = "") -> Step:
     """Return what the log calls the writing of a part."""
     return Step(action, params["backup_set"] or "", params["backup_id"], params["part"], path)
 
 
+def host_name(params: t.Mapping[str, t.Any]) -> str:
+    """Return the name under which this host writes."""
+    return str(params["repository"].get("host") or socket.gethostname())
+
+
 def write_part(
-    work: Work, kind: str, check: t.Callable[[Repository], object], back_up: t.Callable[[PartWriter], Record]
+    work: Work, kind: str, check: t.Callable[[], object], back_up: t.Callable[[PartWriter], Written]
 ) -> Result:
     """Write the part that the module's parameters name, and return the module's result.
 
-    :arg check: looks whether the work could be done; that is all there is in check mode.
-    :arg back_up: writes and finishes the part, and returns its record.
+    :arg check: looks whether the source can be read; that, and opening the repository, is all there is in check mode.
+    :arg back_up: writes and finishes the part.
 
     A failure also carries ``outcome``, in the form that ``backup_summary`` takes.
     """
     params = work.params
     try:
         with open_repository(params["repository"]) as repository:
-            host = repository.host
             if work.check_mode:
-                check(repository)
+                repository.signing_identity()
+                check()
                 return {"changed": True, "backup_id": params["backup_id"], "part": params["part"], "kind": kind}
             with repository.write_part(params["backup_id"], params["part"], kind=kind, progress=work.progress) as part:
-                record = back_up(part)
+                written = back_up(part)
             work.outcome.path = repository.store.location
     except ContinuityError as error:
-        name = params["repository"].get("host") or socket.gethostname()
-        outcome = {"name": params["part"], "host": name, "kind": kind, "status": FAILURE}
-        outcome.update(reason=error.message, next_step=error.next_step)
+        outcome = _outcome(params["part"], host_name(params), kind, FAILURE, error.message, error.next_step)
         raise FailureWithResultError(error, {"outcome": outcome}) from error
+    return result_of(work, written)
+
+
+def result_of(work: Work, written: Written) -> Result:
+    """Log a part that was written, warn of what it warns of, and return what modules return of it."""
+    record = written.record
     work.outcome.size, work.outcome.stored = record["bytes"]["source"], record["bytes"]["stored"]
     work.warn(record["warnings"])
-    return {"changed": True, **describe_record(record), "outcome": _outcome(record, host)}
+    findings = {} if written.findings is None else {"findings": dict(written.findings)}
+    return {"changed": True, **describe_record(record), **findings, "outcome": written.outcome()}
 
 
 def describe_record(record: Record) -> Result:
@@ -67,16 +103,4 @@ def describe_record(record: Record) -> Result:
         "new": record["bytes"]["new"],
         "stored": record["bytes"]["stored"],
         "facts": record["facts"],
-    }
-
-
-def _outcome(record: Record, host: str) -> Result:
-    lacking = str(record["facts"].get("incomplete") or "")
-    return {
-        "name": record["part"],
-        "host": host,
-        "kind": record["kind"],
-        "status": PARTIAL if lacking else SUCCESS,
-        "reason": lacking,
-        "next_step": "",
     }
