@@ -22,7 +22,6 @@ from .recovery_keys import given_recovery_key, needed_recovery_key
 from .running import FailureWithResultError, Result, Work
 from .telling import tell
 
-
 _NEXT_STEP = (
     "Make a new backup now, and restore only from one that verifies. When something is missing or changed that was "
     "there before, find out who wrote to the store."

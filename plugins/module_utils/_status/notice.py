@@ -78,12 +78,8 @@ def verification_notice(status: Status) -> Notice:
     if found["state"] == SUCCESS:
         body = [f"The backup {what} passed verification again, {size(last['size_bytes'])} read."]
         return _notice(status, RECOVERED, f"Verification of {status['name']} is well again", body, payload)
-    body = [
-        f"The verification of {what} found problems.",
-        *_why(last),
-        *(f"  {problem}" for problem in last["problems"]),
-    ]
-    body += ["", f"Last good verification: {found['last_success'] or 'none yet'}"]
+    body = [f"The verification of {what} found problems.", *(f"  {problem}" for problem in last["problems"])]
+    body += [*_why(last), "", f"Last good verification: {found['last_success'] or 'none yet'}"]
     subject = f"Verification of {status['name']} FAILED"
     return _notice(status, PROBLEM, subject, body, payload)
 
