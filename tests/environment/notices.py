@@ -30,7 +30,7 @@ class Mailbox:
         self.messages: list[EmailMessage] = []
         self.recipients: list[list[str]] = []
 
-    async def handle_DATA(self, server: t.Any, session: t.Any, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: t.Any, session: t.Any, envelope: Envelope) -> str:
         content = t.cast(bytes, envelope.original_content)
         self.recipients.append(list(envelope.rcpt_tos))
         self.messages.append(t.cast(EmailMessage, email.message_from_bytes(content, policy=email.policy.default)))

@@ -146,7 +146,7 @@ class Odoo:
 
     def new_database(self) -> str:
         """Create a database with demo data (base, web, contacts, our sample addon) and its filestore. Takes 2 s."""
-        dump, filestore = _demo(self.server)
+        dump, filestore = _demo()
         name = f"odoo_{os.getpid()}_{next(_numbers)}"
         self.server.sql(f"CREATE DATABASE {name} OWNER {self.role} TEMPLATE template0")
         restore = [_client("pg_restore"), "--exit-on-error", "--no-owner", "--dbname", name, *self._connection(), dump]
@@ -217,7 +217,7 @@ def _client(name: str) -> str:
     return f"/usr/lib/postgresql/{installed_versions()[0]}/bin/{name}"
 
 
-def _demo(server: Server) -> tuple[Path, Path]:
+def _demo() -> tuple[Path, Path]:
     """A dump and a filestore of an Odoo with demo data, made once and kept in the cache."""
     addon = b"".join(path.read_bytes() for path in sorted(_SAMPLE_ADDON.rglob("*")) if path.is_file())
     target = install().parent / f"demo-{installed_versions()[0]}-{hashlib.sha256(addon).hexdigest()[:12]}"
@@ -249,9 +249,8 @@ def _make_demo(target: Path) -> None:
 
 
 def prepare() -> None:
-    """Fill the cache."""
-    with cluster() as server:
-        _demo(server)
+    """Install Odoo and make the demo database, where the cache has none."""
+    _demo()
 
 
 @contextlib.contextmanager
