@@ -1,0 +1,220 @@
+# Copyright (c) 2026 The dfr.continuity authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was stored of each file last time, on local disk, so that an unchanged file costs one look at its status.
+
+A text file, in the order of the scan, read along with it: a header; a line a file; a last line with totals and the
+SHA-256 of all before it. It can be deleted at any time. Whether a file is unchanged is decided here alone:
+
+* size, modification time, change time and inode number are the same. The change time cannot be set by programs;
+* it was not changed within :data:`RACY` seconds before the earlier scan began, or after: clocks of file systems are
+  coarse, and a second change within one tick would leave the same times.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import typing as t
+
+from .._repository.errors import TargetError
+from .entries import order
+
+#: Nanoseconds.
+RACY = 2_000_000_000
+_FORMAT = 1
+_ID_DIGITS = 64
+#: A file of more chunks than this (some 64 GiB of them) is read each time rather than remembered in one line.
+MOST_CHUNKS = 1 << 16
+_TRAILER_LIMIT = 4096
+
+
+def status_key(status: os.stat_result) -> bytes:
+    """Return what must be equal for a file to be unchanged."""
+    return b"%d %d %d %d" % (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+
+class Known(t.NamedTuple):
+    """A file as it was last time: the ids of its chunks, its entry's line, and its line in the cache."""
+
+    ids: list[bytes]
+    entry: bytes
+    record: bytes
+
+
+def make_record(path: bytes, status: os.stat_result, ids: t.Sequence[bytes], entry: bytes) -> bytes:
+    """Return a line of the cache: path, status, chunk ids and entry, separated by NUL.
+
+    No path holds ``//``, so that stands for a newline in one.
+    """
+    return b"\0".join((path.replace(b"\n", b"//"), status_key(status), b"".join(ids).hex().encode(), entry)) + b"\n"
+
+
+class CacheReader:
+    """The cache of the last run, asked for one path after the other in the order of the scan."""
+
+    def __init__(self, path: str, identity: t.Mapping[str, t.Any]) -> None:
+        """Open the cache at ``path``; one that is missing, damaged or of another ``identity`` is an empty one."""
+        #: What the last run met, in all: files and bytes; 0 when unknown.
+        self.files = self.bytes = 0
+        self._lines: t.Iterator[bytes] = iter(())
+        self._path: bytes | None = None
+        self._fields: list[bytes] = []
+        self._record = b""
+        self._file: t.BinaryIO | None = None
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            self._open(path, identity)
+        self._advance()
+
+    def _open(self, path: str, identity: t.Mapping[str, t.Any]) -> None:
+        self._file = file = open(path, "rb")  # noqa: SIM115 - closed by close()
+        header = file.readline(_TRAILER_LIMIT)
+        if json.loads(header) != _header(identity):
+            return
+        size = os.fstat(file.fileno()).st_size
+        file.seek(max(len(header), size - _TRAILER_LIMIT))
+        trailer = file.read().rstrip(b"\n").rpartition(b"\n")[2]
+        totals = json.loads(trailer)
+        end = size - len(trailer) - 1
+        if totals["sha256"] != _digest(file, end):
+            return
+        self.files, self.bytes = int(totals["files"]), int(totals["bytes"])
+        file.seek(len(header))
+        self._lines = _until(file, end - len(header))
+
+    def _advance(self) -> None:
+        self._record = record = next(self._lines, b"")
+        if not record:
+            self._path = None
+            return
+        self._fields = record[:-1].split(b"\0")
+        path = self._fields[0]
+        self._path = path.replace(b"//", b"\n") if b"//" in path else path
+
+    def find(self, path: bytes, status: os.stat_result) -> Known | None:
+        """Return what was stored of a file last time if it is unchanged since. Paths must come in order."""
+        if self._path != path:
+            wanted = order(path)
+            while self._path is not None and order(self._path) < wanted:
+                self._advance()
+            if self._path != path:
+                return None
+        _path, key, ids, entry = self._fields
+        if key != status_key(status):
+            return None
+        packed = bytes.fromhex(ids.decode())
+        return Known([packed[i : i + 32] for i in range(0, len(packed), 32)], entry, self._record)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()
+
+
+def _header(identity: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    return {"format": _FORMAT, **identity}
+
+
+def _digest(file: t.BinaryIO, end: int) -> str:
+    file.seek(0)
+    digest = hashlib.sha256()
+    while end > 0:
+        block = file.read(min(end, 1 << 20))
+        if not block:
+            break
+        digest.update(block)
+        end -= len(block)
+    return digest.hexdigest()
+
+
+def _until(file: t.BinaryIO, left: int) -> t.Iterator[bytes]:
+    """Yield lines of ``file`` until ``left`` bytes of it have been read."""
+    for line in file:
+        left -= len(line)
+        if left < 0:
+            return
+        yield line
+
+
+class CacheWriter:
+    """The cache for the next run. Only :meth:`commit` makes it take the old one's place.
+
+    :arg started: when the scan began, in nanoseconds since the epoch.
+    """
+
+    def __init__(self, path: str, identity: t.Mapping[str, t.Any], started: int) -> None:
+        self._path = path
+        self._temporary = path + ".new"
+        self._racy_from = started - RACY
+        self._digest = hashlib.sha256()
+        self._waiting: list[bytes] = []
+        self._file = self._create()
+        self._write([json.dumps(_header(identity), sort_keys=True).encode() + b"\n"])
+
+    def _create(self) -> t.BinaryIO | None:
+        """Open the temporary file. A crash leaves it behind, and the next run uses it again."""
+        try:
+            os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
+            fd = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise TargetError(
+                f"The cache {self._temporary} cannot be written: {error.strerror}.",
+                "Make cache_dir writable for who runs this, or choose another one.",
+            ) from error
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            # Another run backs up the same part now. Its cache is as good as ours.
+            os.close(fd)
+            return None
+        os.ftruncate(fd, 0)
+        return open(fd, "wb")
+
+    def add(self, record: bytes) -> None:
+        """Append a line made by :func:`make_record`, in the order of the scan."""
+        self._waiting.append(record)
+        if len(self._waiting) >= 256:
+            self._write(self._waiting)
+            self._waiting = []
+
+    def is_racy(self, status: os.stat_result) -> bool:
+        """Tell whether a file changed so late that a further change might not show; such a file is not remembered."""
+        return status.st_ctime_ns >= self._racy_from
+
+    def _write(self, lines: list[bytes]) -> None:
+        if self._file is None:
+            return
+        data = b"".join(lines)
+        self._digest.update(data)
+        try:
+            self._file.write(data)
+        except OSError:
+            # A full disk costs the next run some time, and this one nothing.
+            self.discard()
+
+    def commit(self, files: int, size: int) -> None:
+        """Put the new cache in the old one's place; ``files`` and ``size`` (bytes) are the totals of this run."""
+        self._write(self._waiting)
+        if self._file is None:
+            return
+        totals = {"bytes": size, "files": files, "sha256": self._digest.hexdigest()}
+        try:
+            self._file.write(json.dumps(totals, sort_keys=True).encode() + b"\n")
+            self._file.flush()
+            # No fsync: a cache cut short by a power failure is found out by its digest.
+            os.replace(self._temporary, self._path)
+            self._file.close()
+        except OSError:
+            self.discard()
+
+    def discard(self) -> None:
+        """Drop what was written."""
+        file, self._file = self._file, None
+        if file is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(self._temporary)
+            with contextlib.suppress(OSError):
+                file.close()

@@ -1,0 +1,147 @@
+# Copyright (c) 2026 The dfr.continuity authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The directory that a tree is read from or restored to: on this host, or in a container."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+from dataclasses import dataclass
+
+from .._repository.errors import ContinuityError, InputError, SourceError, TargetError
+from .container import find_container, open_root, owner_domain, resolve_inside
+from .directory import Directory
+from .owners import OwnerDomain
+
+
+@dataclass(frozen=True)
+class Place:
+    """An open directory, whom its numbers of owners stand for, and what people call it."""
+
+    directory: Directory
+    owners: OwnerDomain
+    label: str
+
+
+def open_source(path: str, container: str | None = None, engine: str | None = None) -> Place:
+    """Open the root of a tree to be backed up. A symbolic link is followed: it was named by the user.
+
+    Raises :class:`~.._repository.errors.SourceError` when it is missing, no directory or not readable.
+    """
+    root = _root(container, engine)
+    label = _label(path, container)
+    try:
+        directory, name = resolve_inside(root.directory, _absolute(path))
+        directory = directory.open_directory(name)
+        directory.names()
+    except OSError as error:
+        raise _unusable(SourceError, label, error) from error
+    return Place(directory, root.owners, label)
+
+
+def open_source_file(path: str, container: str | None = None, engine: str | None = None) -> tuple[Place, bytes]:
+    """Find a single file to be backed up; return the directory it is really in, and its name there.
+
+    Raises :class:`~.._repository.errors.SourceError` when it is missing, no regular file or not readable.
+    """
+    root = _root(container, engine)
+    label = _label(path, container)
+    try:
+        directory, name = resolve_inside(root.directory, _absolute(path))
+        regular = stat.S_ISREG(os.stat(name, dir_fd=directory.fd, follow_symlinks=False).st_mode)
+        if regular:
+            os.close(directory.open_file(name))
+    except OSError as error:
+        raise _unusable(SourceError, label, error) from error
+    if not regular:
+        raise SourceError(f"{label} is not a regular file.", "Name a file, or back it up as a tree.")
+    return Place(directory, root.owners, label), name
+
+
+def open_target(path: str, container: str | None = None, engine: str | None = None, *, make: bool) -> Place | None:
+    """Open the directory to restore to; it stays locked against other restores until it is closed.
+
+    A missing one is made, with the directories above it, or with ``make`` False None is returned.
+
+    Raises :class:`~.._repository.errors.TargetError` when it cannot be made, is no directory, or another restore is at
+    work in it; :class:`~.._repository.errors.InputError` for one that everybody shares, such as /tmp.
+    """
+    root = _root(container, engine)
+    label = _label(path, container)
+    try:
+        try:
+            directory, name = resolve_inside(root.directory, _absolute(path))
+            directory = directory.open_directory(name)
+        except FileNotFoundError:
+            if not make:
+                return None
+            directory = _make(root, path.rstrip("/"))
+        if os.fstat(directory.fd).st_mode & stat.S_ISVTX:
+            raise InputError(f"{label} is shared by all users.", "Give a directory of its own below it.")
+        _lock(directory, label)
+    except OSError as error:
+        raise _unusable(TargetError, label, error) from error
+    return Place(directory, root.owners, label)
+
+
+def _root(container: str | None, engine: str | None) -> Place:
+    if container is None:
+        return Place(Directory(os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)), OwnerDomain(), "/")
+    found = find_container(container, engine)
+    root = open_root(found)
+    return Place(root, owner_domain(found, root), "/")
+
+
+def _label(path: str, container: str | None) -> str:
+    return path if container is None else f"{path} in the container {container}"
+
+
+def _absolute(path: str) -> str:
+    if not os.path.isabs(path) or "\0" in path:
+        raise InputError(f"{path!r} is not an absolute path.", "Give a path that starts with /.")
+    return path
+
+
+def _make(root: Place, path: str) -> Directory:
+    """Make a directory and those above it, following links of those that exist inside ``root`` only."""
+    parent_path, name = os.path.split(path)
+    try:
+        directory, last = resolve_inside(root.directory, parent_path)
+        parent = directory.open_directory(last)
+    except FileNotFoundError:
+        parent = _make(root, parent_path)
+    os.mkdir(name, 0o755, dir_fd=parent.fd)
+    made = parent.open_directory(os.fsencode(name))
+    if root.owners != OwnerDomain():
+        # In a container's user namespace, the root of this host is nobody.
+        os.fchown(made.fd, root.owners.user_map.outside(0) or 0, root.owners.group_map.outside(0) or 0)
+    return made
+
+
+def _lock(directory: Directory, label: str) -> None:
+    try:
+        fcntl.flock(directory.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise TargetError(
+            f"Another restore is at work in {label}.", "Wait until it has finished, or stop it; then try again."
+        ) from error
+    except OSError as error:
+        # A file system without locks takes restores all the same.
+        if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS):
+            raise
+
+
+def _unusable(kind: type[ContinuityError], label: str, error: OSError) -> ContinuityError:
+    """Say why a directory or file cannot be used, and what to do."""
+    if isinstance(error, FileNotFoundError):
+        return kind(f"{label} does not exist.", "Check the path, and that its file system is mounted.")
+    if isinstance(error, NotADirectoryError):
+        return kind(f"{label} is not a directory.", "Give the path of a directory.")
+    if isinstance(error, PermissionError):
+        return kind(
+            f"{label} cannot be used: {error.strerror}.", "Run this as root (become: true), or give the user the right."
+        )
+    return kind(f"{label} cannot be used: {error.strerror or error}.", "See what the system log says about it.")

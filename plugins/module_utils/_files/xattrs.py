@@ -1,0 +1,71 @@
+# Copyright (c) 2026 The dfr.continuity authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Extended attributes, POSIX ACLs and capabilities among them (xattr(7), acl(5))."""
+
+from __future__ import annotations
+
+import errno
+import os
+import typing as t
+
+#: What the kernel makes up, or what only the file system that it comes from can use.
+_NOT_OURS = (b"system.nfs4_acl", b"trusted.overlay.", b"user.overlay.")
+_UNSUPPORTED = (errno.ENOTSUP, errno.ENOSYS, errno.EPERM, errno.ENODATA)
+DEFAULT_ACL = b"system.posix_acl_default"
+ACCESS_ACL = b"system.posix_acl_access"
+
+Attributes = tuple[tuple[bytes, bytes], ...]
+
+
+def read_xattrs(place: int | bytes) -> Attributes:
+    """Return the attributes of an open file, or of what a path names (a symbolic link is not followed), by name.
+
+    Raises :class:`OSError` when they exist and cannot be read.
+    """
+    follow = isinstance(place, int)
+    try:
+        names = os.listxattr(place, follow_symlinks=follow)
+    except OSError as error:
+        if error.errno in _UNSUPPORTED:
+            return ()
+        raise
+    found = []
+    for name in sorted(map(os.fsencode, names)):
+        if name.startswith(_NOT_OURS):
+            continue
+        try:
+            found.append((name, os.getxattr(place, name, follow_symlinks=follow)))
+        except OSError as error:
+            # Removed since they were listed: the time of change tells the caller.
+            if error.errno not in _UNSUPPORTED:
+                raise
+    return tuple(found)
+
+
+def write_xattrs(place: int | bytes, wanted: Attributes, *, fresh: bool) -> list[str]:
+    """Give a file exactly these attributes; return a reason for each one that it could not be given.
+
+    :arg fresh: the file was just made, so it can have inherited an ACL but nothing else.
+    """
+    follow = isinstance(place, int)
+    present: dict[bytes, bytes] = {}
+    if not fresh or wanted:
+        present = dict(read_xattrs(place))
+    reasons = []
+    for name in present.keys() - {name for name, _value in wanted}:
+        reasons += _try(name, lambda name=name: os.removexattr(place, name, follow_symlinks=follow))  # type: ignore[misc]
+    for name, value in wanted:
+        if present.get(name) != value:
+            reasons += _try(name, lambda n=name, v=value: os.setxattr(place, n, v, follow_symlinks=follow))  # type: ignore[misc]
+    return reasons
+
+
+def _try(name: bytes, action: t.Callable[[], None]) -> list[str]:
+    # A label of a security module belongs to the machine; it is set anew by what manages it there.
+    try:
+        action()
+    except OSError as error:
+        if name != b"security.selinux":
+            return [f"{name.decode('utf-8', 'backslashreplace')}: {error.strerror}"]
+    return []
