@@ -11,4 +11,4 @@ from ansible_collections.dfr.continuity.plugins.plugin_utils.watched_action impo
 class ActionModule(WatchedAction):
     """See :class:`WatchedAction`."""
 
-    label_options = ("database",)
+    label_options = ("prefix",)

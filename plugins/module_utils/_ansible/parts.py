@@ -36,12 +36,13 @@ class Written:
     def outcome(self) -> Result:
         """Return what ``backup_summary`` takes."""
         status = PARTIAL if self.degraded else SUCCESS
-        return _outcome(
+        return outcome_of(
             self.record["part"], self.record["host"], self.record["kind"], status, self.reason, self.next_step
         )
 
 
-def _outcome(name: str, host: str, kind: str, status: str, reason: str, next_step: str) -> Result:
+def outcome_of(name: str, host: str, kind: str, status: str, reason: str, next_step: str) -> Result:
+    """Return what became of a part, in the form that ``backup_summary`` takes."""
     return {"name": name, "host": host, "kind": kind, "status": status, "reason": reason, "next_step": next_step}
 
 
@@ -76,7 +77,7 @@ def write_part(
                 written = back_up(part)
             work.outcome.path = repository.store.location
     except ContinuityError as error:
-        outcome = _outcome(params["part"], host_name(params), kind, FAILURE, error.message, error.next_step)
+        outcome = outcome_of(params["part"], host_name(params), kind, FAILURE, error.message, error.next_step)
         raise FailureWithResultError(error, {"outcome": outcome}) from error
     return result_of(work, written)
 

@@ -23,9 +23,10 @@ Result = dict[str, t.Any]
 class Work:
     """What the function behind a module is given: its parameters, where to count progress, and what to log."""
 
-    def __init__(self, module: AnsibleModule, progress: Progress, outcome: Outcome) -> None:
+    def __init__(self, module: AnsibleModule, progress: Progress, log: StepLog, outcome: Outcome) -> None:
         self.module = module
         self.progress = progress
+        self.log = log
         self.outcome = outcome
 
     @property
@@ -76,7 +77,7 @@ def run(
     log = _log(module, step)
     try:
         with _stoppable(), ProgressFile() as progress, log.step(step or Step("")) as outcome:
-            result = function(Work(module, progress, outcome))
+            result = function(Work(module, progress, log, outcome))
     except ContinuityError as error:
         _warn(module, log)
         _fail(module, error)

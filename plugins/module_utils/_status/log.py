@@ -89,7 +89,11 @@ class StepLog:
             outcome.reason = f"stopped by {type(error).__name__}"
             self._write("failure", step, outcome, time.monotonic() - began)
             raise
-        self._write("failure" if outcome.reason else "success", step, outcome, time.monotonic() - began)
+        self.ended(step, outcome, time.monotonic() - began)
+
+    def ended(self, step: Step, outcome: Outcome, seconds: float) -> None:
+        """Log the end of a step that something else has run: a failure when there is a reason, else a success."""
+        self._write("failure" if outcome.reason else "success", step, outcome, seconds)
 
     def _write(self, event: str, step: Step, outcome: Outcome, seconds: float | None) -> None:
         line = _logfmt(event, step, outcome, seconds)
