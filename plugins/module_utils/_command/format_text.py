@@ -168,7 +168,7 @@ The **manifest** is canonical JSON: `{"streams": {name: stream reference}, …}`
 | kind | streams |
 | --- | --- |
 | `database` | `dump` (pg_dump custom format, or plain SQL), `globals` (SQL of roles), and for Odoo `attachments`,\
- `neutralize` |
+ `neutralise` |
 | `tree`, `odoo_filestore` | `entries` (see [files](files.md)) |
 | `file` | `entries` with a single entry |
 
