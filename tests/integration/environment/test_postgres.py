@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
 
 import psycopg2
 import pytest
+
+from ansible_collections.dfr.continuity.tests.environment.processes import accepts_connections, wait_until
 
 
 def test_two_clusters_are_separate(postgres, other_postgres):
@@ -52,12 +55,13 @@ def test_the_server_ends_with_a_test_process_that_is_killed(tmp_path):
     script = (
         "from ansible_collections.dfr.continuity.tests.environment import postgres\n"
         "with postgres.cluster() as cluster:\n"
-        "    print(cluster.pid, cluster.directory, flush=True)\n"
+        "    print(cluster.port, cluster.directory, flush=True)\n"
         "    input()\n"
     )
     process = subprocess.Popen(["python", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    pid, directory = process.stdout.readline().split()
+    port, directory = process.stdout.readline().split()
+    assert accepts_connections(int(port))
     process.send_signal(signal.SIGKILL)
     process.wait()
-    subprocess.run(["tail", f"--pid={pid}", "--follow", "/dev/null"], check=True, timeout=60)
-    assert subprocess.run(["rm", "-r", directory]).returncode == 0
+    wait_until(lambda: not accepts_connections(int(port)), "the end of the server")
+    shutil.rmtree(directory)
