@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The dfr.continuity authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a backup of files has to tell people: files that changed, vanished, could not be read, are corrupt."""
+"""What there is to tell people about files: those that changed, vanished, could not be read, are corrupt."""
 
 from __future__ import annotations
 
@@ -20,13 +20,22 @@ SKIPPED = "skipped"
 #: Stored, but without something: an extended attribute, what is below a mount point.
 INCOMPLETE = "incomplete"
 
-_SENTENCES = {
+#: Restoring: it was there, differs from the backup and was left alone, as asked.
+KEPT = "kept"
+
+BACKUP_SENTENCES = {
     FAILED: "could not be read and are not in the backup",
     CORRUPT: "do not have the content that their names stand for; they were stored as they are",
     CHANGED: "changed each time while being read; they were stored as last read",
     VANISHED: "vanished before they were read",
     SKIPPED: "were left out, being sockets",
     INCOMPLETE: "were stored incompletely",
+}
+RESTORE_SENTENCES = {
+    FAILED: "could not be restored",
+    CORRUPT: "do not have the content that their names stand for; they were restored as they were backed up",
+    INCOMPLETE: "were restored incompletely",
+    KEPT: "differ from the backup and were left as they are",
 }
 #: So many names of a kind at most are kept, so that memory stays bounded, and so many are told in a sentence.
 _KEPT = 1000
@@ -40,11 +49,15 @@ def show(path: bytes) -> str:
 
 
 class Findings:
-    """Counts what was found by kind, and keeps the first names of each. Used by one thread."""
+    """Counts what was found by kind, and keeps the first names of each. Used by one thread.
 
-    def __init__(self) -> None:
-        self.counts: dict[str, int] = dict.fromkeys(_SENTENCES, 0)
-        self.named: dict[str, list[str]] = {kind: [] for kind in _SENTENCES}
+    :arg sentences: the kinds, the worst first, and what to say about each.
+    """
+
+    def __init__(self, sentences: t.Mapping[str, str] = BACKUP_SENTENCES) -> None:
+        self._sentences = sentences
+        self.counts: dict[str, int] = dict.fromkeys(sentences, 0)
+        self.named: dict[str, list[str]] = {kind: [] for kind in sentences}
 
     def add(self, kind: str, path: bytes, reason: str = "") -> None:
         """Note that something of this kind was found at ``path``."""
@@ -58,11 +71,11 @@ class Findings:
         if not count:
             return ""
         more = f" and {count - _TOLD} more" if count > _TOLD else ""
-        return f"{count} of the files {_SENTENCES[kind]}: {', '.join(names[:_TOLD])}{more}."
+        return f"{count} of the files {self._sentences[kind]}: {', '.join(names[:_TOLD])}{more}."
 
     def sentences(self) -> list[str]:
         """Say all that was found, the worst first."""
-        return [sentence for sentence in map(self.sentence, _SENTENCES) if sentence]
+        return [sentence for sentence in map(self.sentence, self._sentences) if sentence]
 
     def to_json(self) -> dict[str, t.Any]:
         """Return the names by kind, as they go into the manifest."""

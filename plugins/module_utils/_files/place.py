@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
 import stat
+import typing as t
 from dataclasses import dataclass
 
 from .._repository.errors import ContinuityError, InputError, SourceError, TargetError
@@ -62,12 +64,12 @@ def open_source_file(path: str, container: str | None = None, engine: str | None
 
 
 def open_target(path: str, container: str | None = None, engine: str | None = None, *, make: bool) -> Place | None:
-    """Open the directory to restore to; it stays locked against other restores until it is closed.
+    """Open the directory to restore to.
 
     A missing one is made, with the directories above it, or with ``make`` False None is returned.
 
-    Raises :class:`~.._repository.errors.TargetError` when it cannot be made, is no directory, or another restore is at
-    work in it; :class:`~.._repository.errors.InputError` for one that everybody shares, such as /tmp.
+    Raises :class:`~.._repository.errors.TargetError` when it cannot be made or is no directory,
+    :class:`~.._repository.errors.InputError` for one that everybody shares, such as /tmp.
     """
     root = _root(container, engine)
     label = _label(path, container)
@@ -81,7 +83,6 @@ def open_target(path: str, container: str | None = None, engine: str | None = No
             directory = _make(root, path.rstrip("/"))
         if os.fstat(directory.fd).st_mode & stat.S_ISVTX:
             raise InputError(f"{label} is shared by all users.", "Give a directory of its own below it.")
-        _lock(directory, label)
     except OSError as error:
         raise _unusable(TargetError, label, error) from error
     return Place(directory, root.owners, label)
@@ -121,9 +122,20 @@ def _make(root: Place, path: str) -> Directory:
     return made
 
 
-def _lock(directory: Directory, label: str) -> None:
+@contextlib.contextmanager
+def alone_in(place: Place) -> t.Iterator[None]:
+    """Keep other restores out of a target meanwhile; raise :class:`~.._repository.errors.TargetError` if one is in."""
+    _lock(place.directory.fd, place.label)
     try:
-        fcntl.flock(directory.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            fcntl.flock(place.directory.fd, fcntl.LOCK_UN)
+
+
+def _lock(fd: int, label: str) -> None:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise TargetError(
             f"Another restore is at work in {label}.", "Wait until it has finished, or stop it; then try again."

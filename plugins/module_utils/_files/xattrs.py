@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import typing as t
 
@@ -18,12 +19,14 @@ ACCESS_ACL = b"system.posix_acl_access"
 Attributes = tuple[tuple[bytes, bytes], ...]
 
 
-def read_xattrs(place: int | bytes) -> Attributes:
-    """Return the attributes of an open file, or of what a path names (a symbolic link is not followed), by name.
+def read_xattrs(place: int | bytes, *, follow: bool = False) -> Attributes:
+    """Return the attributes of an open file, or of what a path names, sorted by name.
+
+    :arg follow: follow a path that is a symbolic link.
 
     Raises :class:`OSError` when they exist and cannot be read.
     """
-    follow = isinstance(place, int)
+    follow = follow or isinstance(place, int)
     try:
         names = os.listxattr(place, follow_symlinks=follow)
     except OSError as error:
@@ -43,21 +46,16 @@ def read_xattrs(place: int | bytes) -> Attributes:
     return tuple(found)
 
 
-def write_xattrs(place: int | bytes, wanted: Attributes, *, fresh: bool) -> list[str]:
-    """Give a file exactly these attributes; return a reason for each one that it could not be given.
-
-    :arg fresh: the file was just made, so it can have inherited an ACL but nothing else.
-    """
-    follow = isinstance(place, int)
-    present: dict[bytes, bytes] = {}
-    if not fresh or wanted:
-        present = dict(read_xattrs(place))
+def write_xattrs(place: int | bytes, wanted: Attributes, *, follow: bool) -> list[str]:
+    """Give a file exactly these attributes; return a reason for each one that it could not be given or rid of."""
+    follow = follow or isinstance(place, int)
+    present = dict(read_xattrs(place, follow=follow))
     reasons = []
-    for name in present.keys() - {name for name, _value in wanted}:
-        reasons += _try(name, lambda name=name: os.removexattr(place, name, follow_symlinks=follow))  # type: ignore[misc]
+    for name in sorted(present.keys() - {name for name, _value in wanted}):
+        reasons += _try(name, functools.partial(os.removexattr, place, name, follow_symlinks=follow))
     for name, value in wanted:
         if present.get(name) != value:
-            reasons += _try(name, lambda n=name, v=value: os.setxattr(place, n, v, follow_symlinks=follow))  # type: ignore[misc]
+            reasons += _try(name, functools.partial(os.setxattr, place, name, value, follow_symlinks=follow))
     return reasons
 
 

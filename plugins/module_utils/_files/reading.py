@@ -1,0 +1,89 @@
+# Copyright (c) 2026 The dfr.continuity authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads a tree that was backed up: its entries, a file's content, and whether all of that is in the repository."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._repository.errors import FormatError, InputError, IntegrityError
+from .._repository.part_reader import PartReader
+from .backup import ENTRIES, ENTRIES_FORMAT, SINGLE_FILE
+from .entries import FILE, Entry, EntryOrder, decode, split_lines
+from .extents import gaps
+from .findings import show
+
+_ZEROS = bytes(1 << 20)
+
+
+def read_entries(reader: PartReader) -> t.Iterator[Entry]:
+    """Yield the entries of a part that holds files, in order, each checked.
+
+    Raises :class:`~.._repository.errors.InputError` when the part holds something else,
+    :class:`~.._repository.errors.FormatError` when a newer program wrote it, and
+    :class:`~.._repository.errors.IntegrityError` for entries that are malformed or lead out of the tree.
+    """
+    tree = reader.manifest.get("tree")
+    if tree is None or ENTRIES not in reader.streams:
+        raise InputError(
+            f"The part {reader.part} holds no files: it is a {reader.record['kind']}.",
+            "Name a part with files; `continuity info` shows the parts of a backup.",
+        )
+    if tree["entries_format"] != ENTRIES_FORMAT:
+        raise FormatError(
+            f"The part {reader.part} has entries of format {tree['entries_format']}; this program reads "
+            f"{ENTRIES_FORMAT}.",
+            "Use the version of dfr.continuity that wrote it, or a newer one.",
+        )
+    order = EntryOrder(rooted=reader.record["kind"] != SINGLE_FILE)
+    for line in split_lines(reader.read_stream(reader.streams[ENTRIES])):
+        entry = decode(line)
+        order.check(entry)
+        yield entry
+
+
+def read_content(reader: PartReader, entry: Entry) -> t.Iterator[bytes]:
+    """Yield the bytes of a file as they were, holes as zeros."""
+    if entry.content is None:
+        raise ValueError(f"{show(entry.path)} is no file")
+    pieces = reader.read_stream(entry.content)
+    if not entry.holes:
+        yield from pieces
+        return
+    position, rest = 0, b""
+    for extent in gaps(entry.holes, entry.size):
+        yield from _zeros(extent.offset - position)
+        left = extent.length
+        while left:
+            rest = rest or next(pieces)
+            yield rest[:left]
+            rest, left = rest[left:], left - min(left, len(rest))
+        position = extent.end
+    yield from _zeros(entry.size - position)
+
+
+def _zeros(count: int) -> t.Iterator[bytes]:
+    while count > 0:
+        yield _ZEROS[:count]
+        count -= len(_ZEROS)
+
+
+def missing_content(reader: PartReader, packs: t.Container[bytes] | None = None) -> t.Iterator[str]:
+    """Yield a sentence for each file whose content is not all in the repository, reading only the entries.
+
+    :arg packs: ids of the packs that the part needs and that are there; by default any pack that the index knows.
+    """
+    for entry in read_entries(reader):
+        if entry.type == FILE and entry.content is not None:
+            try:
+                size = 0
+                for chunk_id in reader.chunk_ids(entry.content):
+                    location = reader.repository.index.locate(chunk_id)
+                    if location is None or (packs is not None and location.pack.pack_id not in packs):
+                        raise IntegrityError("a chunk of it is in no pack that the part needs", "")
+                    size += location.entry.size
+                if size != entry.content.size:
+                    raise IntegrityError(f"its chunks have {size} bytes instead of {entry.content.size}", "")
+            except IntegrityError as error:
+                yield f"{reader.part}: {show(entry.path)}: {error.message}."
