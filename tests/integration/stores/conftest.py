@@ -28,7 +28,7 @@ def open_bucket(server: t.Any, bucket: str | None = None, **options: t.Any) -> S
     """An empty store in a bucket of a server of the test bed."""
     bucket = bucket or _shared_bucket(server.endpoint, server.new_bucket)
     location = f"s3://{bucket}/prefix/{next(_numbers)}"
-    return open_store({"location": location, "s3": {**server.settings(), **options}})
+    return open_store({"location": location, "s3": {**server.settings(), "deadline": 30, **options}})
 
 
 @pytest.fixture(params=["directory", "spool", "moto", "rclone", "rclone_https", "ceph", "ceph without checksums"])

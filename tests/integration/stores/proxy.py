@@ -20,15 +20,15 @@ class Fault:
 
     :arg answer: is sent instead of passing the request on; then the connection is closed.
     :arg cut_after: the connection breaks after this many bytes of the server's answers.
-    :arg swallow_answer_to: the request that contains these bytes still reaches the server, its answer nobody.
     :arg stall: requests are taken and never answered.
+    :arg deaf: the connection is made, and nothing is ever read from it.
     :arg before: called when the connection is made.
     """
 
     answer: bytes | None = None
     cut_after: int | None = None
-    swallow_answer_to: bytes | None = None
     stall: bool = False
+    deaf: bool = False
     before: t.Callable[[], object] | None = None
 
 
@@ -54,10 +54,12 @@ class Proxy:
         self._forever = forever
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._sockets: list[socket.socket] = []
+        self._closed = threading.Event()
+        self._losing: bytes | None = None
         self.endpoint = f"{server.scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
         #: Connections accepted so far.
         self.connections = 0
-        #: First line of every request that was seen in one piece.
+        #: The head of every request, as far as it arrived in one piece.
         self.requests: list[str] = []
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -65,10 +67,15 @@ class Proxy:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._closed.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         for connection in [self._listener, *self._sockets]:
             connection.close()
+
+    def lose_answer_to(self, request: bytes) -> None:
+        """Let the next request that contains these bytes reach the server, and its answer nobody."""
+        self._losing = request
 
     def _serve(self) -> None:
         with contextlib.suppress(OSError):
@@ -83,7 +90,9 @@ class Proxy:
         if fault.before is not None:
             fault.before()
         with contextlib.suppress(OSError), client:
-            if fault.stall:
+            if fault.deaf:
+                self._closed.wait()
+            elif fault.stall:
                 while client.recv(1 << 16):
                     pass
             elif fault.answer is not None:
@@ -100,14 +109,13 @@ class Proxy:
         back.start()
         while data := client.recv(1 << 16):
             self._note(data)
-            if fault.swallow_answer_to is not None and fault.swallow_answer_to in data:
+            if self._losing is not None and self._losing in data:
+                self._losing = None
                 swallowing.set()
             server.sendall(data)
         server.shutdown(socket.SHUT_RDWR)
 
-    def _answers(
-        self, server: socket.socket, client: socket.socket, fault: Fault, swallowing: threading.Event
-    ) -> None:
+    def _answers(self, server: socket.socket, client: socket.socket, fault: Fault, swallowing: threading.Event) -> None:
         left = fault.cut_after
         with contextlib.suppress(OSError):
             while data := server.recv(1 << 16):
@@ -121,6 +129,6 @@ class Proxy:
             client.shutdown(socket.SHUT_RDWR)
 
     def _note(self, data: bytes) -> None:
-        line = data.split(b"\r\n", 1)[0]
-        if line.endswith(b"HTTP/1.1"):
-            self.requests.append(line.decode())
+        head = data.split(b"\r\n\r\n", 1)[0]
+        if head.split(b"\r\n", 1)[0].endswith(b" HTTP/1.1"):
+            self.requests.append(head.decode())

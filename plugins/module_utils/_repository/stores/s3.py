@@ -16,14 +16,17 @@ import re
 import sys
 import time
 import typing as t
+from functools import partial
 
 from ..errors import DependencyError, InputError, ObjectMissingError, StoreError
 from . import ObjectInfo, Store
 from .names import check_name, check_prefix, is_name
 from .s3_errors import (
+    SKEW_LIMIT,
     Action,
     Bucket,
     Failure,
+    NoS3ServiceError,
     Retry,
     classify,
     has_answered,
@@ -53,9 +56,10 @@ CONNECTIONS = 32
 _BLOCK = 256 << 10
 _FIRST_PAUSE = 0.4
 _LONGEST_PAUSE = 20.0
-_BRIEF_TRIES = 3
+_FEW_TRIES = 5
 
 T = t.TypeVar("T")
+Answer = dict[str, t.Any]
 #: Number, ETag and checksum of each part that was sent.
 Parts = list[dict[str, t.Any]]
 
@@ -87,7 +91,7 @@ class S3Store(Store):
         cutter = Cutter(content)
         if cutter.fits(SINGLE_LIMIT):
             body = cutter.take(SINGLE_LIMIT)
-            self._send(name, body, lambda: self._client.put_object(**target, Body=body, **self._checksum(body)))
+            self._send(name, body, partial(self._client.put_object, **target, **self._checksum(body)))
             return len(body)
         return self._put_parts(name, target, cutter)
 
@@ -98,25 +102,26 @@ class S3Store(Store):
             return b""
         clock = _Clock(self._deadline)
         download = _Download(self._client, target, offset, length, clock)
-        return self._call(Action.READ, name, download.proceed, clock)
+        return self._call(Action.READ, name, download.proceed, clock=clock)
 
     def stat(self, name: str) -> ObjectInfo:
         target = self._key(name)
-        found = self._call(Action.READ, name, lambda: self._client.head_object(**target))
+        found = self._call(Action.READ, name, partial(self._client.head_object, **target), "ETag")
         return ObjectInfo(name, found["ContentLength"], found["LastModified"].timestamp())
 
     def list(self, prefix: str) -> t.Iterator[ObjectInfo]:
         wanted = {"Bucket": self._bucket.name, "Prefix": self._prefix + check_prefix(prefix)}
         position: dict[str, str] = {}
         while True:
-            request = {**wanted, **position}
-            page = self._call(Action.LIST, f"{prefix}*", lambda: self._client.list_objects_v2(**request))  # noqa: B023
+            page = self._call(
+                Action.LIST, f"{prefix}*", partial(self._client.list_objects_v2, **wanted, **position), "IsTruncated"
+            )
             contents = page.get("Contents", [])
             for entry in contents:
                 name = entry["Key"][len(self._prefix) :]
                 if is_name(name):
                     yield ObjectInfo(name, entry["Size"], entry["LastModified"].timestamp())
-            if not page.get("IsTruncated") or not contents:
+            if not page["IsTruncated"] or not contents:
                 return
             token = page.get("NextContinuationToken")
             position = {"ContinuationToken": token} if token else {"StartAfter": contents[-1]["Key"]}
@@ -124,7 +129,7 @@ class S3Store(Store):
     def delete(self, name: str) -> None:
         target = self._key(name)
         with contextlib.suppress(ObjectMissingError):
-            self._call(Action.DELETE, name, lambda: self._client.delete_object(**target))
+            self._call(Action.DELETE, name, partial(self._client.delete_object, **target))
 
     def close(self) -> None:
         self._client.close()
@@ -138,7 +143,8 @@ class S3Store(Store):
 
     def _put_parts(self, name: str, target: dict[str, str], cutter: Cutter) -> int:
         algorithm = {"ChecksumAlgorithm": "CRC32"} if self._with_checksums else {}
-        started = self._call(Action.WRITE, name, lambda: self._client.create_multipart_upload(**target, **algorithm))
+        start = partial(self._client.create_multipart_upload, **target, **algorithm)
+        started = self._call(Action.WRITE, name, start, "UploadId")
         upload = {**target, "UploadId": started["UploadId"]}
         try:
             parts, size = self._send_parts(name, upload, cutter)
@@ -163,46 +169,64 @@ class S3Store(Store):
             last = cutter.fits(PART_SIZE)
             body = cutter.take(PART_SIZE)
             part = {"PartNumber": len(parts) + 1, **self._checksum(body)}
-            answer = self._send(name, body, lambda: self._client.upload_part(**upload, **part, Body=body))  # noqa: B023
+            answer = self._send(name, body, partial(self._client.upload_part, **upload, **part))
             parts.append({**part, "ETag": answer["ETag"]})
             size += len(body)
         return parts, size
 
     def _complete(self, name: str, upload: dict[str, str], parts: Parts, size: int) -> None:
-        tries = 0
+        clock = _Clock(self._deadline)
 
         def complete() -> None:
-            nonlocal tries
-            tries += 1
             try:
-                self._client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+                answer = self._client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
             except self._exceptions as error:
                 # The answer to an earlier try was lost: the upload is gone because it has become the object.
-                if not (tries > 1 and is_gone_upload(error) and self._is_complete(upload, len(parts), size)):
-                    raise
+                if clock.tries > 1 and is_gone_upload(error) and self._has_arrived(upload, size, clock):
+                    return
+                raise
+            _check_answer(answer, "ETag")
 
-        self._call(Action.WRITE, name, complete)
+        self._call(Action.WRITE, name, complete, clock=clock)
 
-    def _is_complete(self, upload: dict[str, str], part_count: int, size: int) -> bool:
-        found = self._client.head_object(Bucket=upload["Bucket"], Key=upload["Key"])
-        return bool(found["ContentLength"] == size and found["ETag"].strip('"').endswith(f"-{part_count}"))
+    def _has_arrived(self, upload: dict[str, str], size: int, clock: _Clock) -> bool:
+        try:
+            found = self._client.head_object(Bucket=upload["Bucket"], Key=upload["Key"])
+        except self._exceptions as error:
+            if is_bare_404(error):
+                return False
+            raise
+        age = time.time() - found["LastModified"].timestamp()
+        return bool(found["ContentLength"] == size and age < clock.elapsed() + SKEW_LIMIT)
 
-    def _send(self, name: str, body: Body, request: t.Callable[[], T]) -> T:
+    def _send(self, name: str, body: Body, request: t.Callable[..., Answer]) -> Answer:
         clock = _Clock(self._deadline)
         body.deadline = clock.end
 
-        def send() -> T:
+        def send() -> Answer:
             body.seek(0)
-            return request()
+            return request(Body=body)
 
-        return self._call(Action.WRITE, name, send, clock)
+        return self._call(Action.WRITE, name, send, "ETag", clock)
 
-    def _call(self, action: Action, name: str, request: t.Callable[[], T], clock: _Clock | None = None) -> T:
-        """Make a request until it succeeds, fails for good, or the deadline has passed."""
+    def _call(
+        self,
+        action: Action,
+        name: str,
+        request: t.Callable[[], T],
+        expected: str | None = None,
+        clock: _Clock | None = None,
+    ) -> T:
+        """Make a request until it succeeds, fails for good, or the deadline has passed.
+
+        :arg expected: what only the answer of an S3 service holds.
+        """
         clock = clock or _Clock(self._deadline)
         while True:
             try:
                 result = request()
+                if expected is not None:
+                    _check_answer(result, expected)
             except self._exceptions as error:
                 failure = self._judge(error, action, name)
                 self._has_answered = self._has_answered or has_answered(error)
@@ -234,9 +258,8 @@ class S3Store(Store):
     def _may_repeat(self, failure: Failure, clock: _Clock) -> bool:
         if failure.retry is Retry.NEVER:
             return False
-        if failure.retry is Retry.BRIEFLY and not self._has_answered and clock.tries >= _BRIEF_TRIES:
-            return False
-        return clock.pause()
+        few = failure.retry is Retry.BRIEFLY or (failure.retry is Retry.ONCE_KNOWN and not self._has_answered)
+        return not (few and clock.tries >= _FEW_TRIES) and clock.pause()
 
     def _error(self, failure: Failure, action: Action, name: str, clock: _Clock) -> StoreError:
         effort = f", after {clock.tries} tries in {clock.elapsed():.0f} seconds" if clock.tries > 1 else ""
@@ -287,11 +310,14 @@ class _Download:
         try:
             answer = self._client.get_object(**self._target, **self._range())
         except Exception as error:
-            if is_past_the_end(error):
-                return b"".join(self._pieces)
-            raise
+            if not is_past_the_end(error):
+                raise
+            if self._received:
+                raise self._replaced() from error
+            return b""
         with contextlib.closing(answer["Body"]) as body:
-            self._check_version(answer.get("ETag"))
+            _check_answer(answer, "ETag")
+            self._check_version(answer["ETag"])
             self._check_start(answer.get("ContentRange"))
             self._read(body, answer["ContentLength"])
         return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
@@ -302,11 +328,15 @@ class _Download:
             return {}
         return {"Range": f"bytes={start}-" + ("" if self._length is None else str(self._offset + self._length - 1))}
 
-    def _check_version(self, version: str | None) -> None:
+    def _check_version(self, version: str) -> None:
         if self._received and version != self._version:
-            self._pieces, self._received = [], 0
-            raise ConnectionError("the object was replaced while it was being read")
+            raise self._replaced()
         self._version = version
+
+    def _replaced(self) -> ConnectionError:
+        """Forget what was received, so that the next try begins anew."""
+        self._pieces, self._received = [], 0
+        return ConnectionError("the object was replaced while it was being read")
 
     def _check_start(self, content_range: str | None) -> None:
         found = re.match(r"bytes (\d+)-", content_range or "")
@@ -328,6 +358,11 @@ class _Download:
             self._pieces.append(piece)
             self._received += len(piece)
             left -= len(piece)
+
+
+def _check_answer(answer: t.Any, expected: str) -> None:
+    if expected not in answer:
+        raise NoS3ServiceError(expected)
 
 
 def _connect(options: S3Options) -> tuple[t.Any, tuple[type[Exception], ...]]:
@@ -352,6 +387,7 @@ def _connect(options: S3Options) -> tuple[t.Any, tuple[type[Exception], ...]]:
         botocore.exceptions.ClientError,
         botocore.parsers.ResponseParserError,
         urllib3.exceptions.HTTPError,
+        NoS3ServiceError,
         OSError,
     )
     try:

@@ -38,10 +38,16 @@ class Retry(enum.Enum):
     """How long to try again."""
 
     NEVER = enum.auto()
-    #: A few times only, unless this store has answered before: more likely a wrong setting than a passing fault.
+    #: A few times, whatever happened before.
     BRIEFLY = enum.auto()
-    #: Until the deadline.
+    #: A few times, because a wrong setting looks the same; until the deadline when this store has answered before.
+    ONCE_KNOWN = enum.auto()
+    #: Until the deadline: the server itself said that it is busy.
     PATIENTLY = enum.auto()
+
+
+class NoS3ServiceError(Exception):
+    """An answer lacks what every S3 service puts into it."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +91,8 @@ class Bucket:
 
 #: Longest part of a server's own message that is repeated.
 _MESSAGE_LIMIT = 300
-#: AWS refuses signatures that are off by more.
-_SKEW_LIMIT = 900.0
+#: Seconds by which clocks may differ: servers refuse requests signed earlier or later.
+SKEW_LIMIT = 900.0
 
 _BAD_CREDENTIALS = {
     "InvalidAccessKeyId",
@@ -167,7 +173,7 @@ def _classify_answer(error: BaseException, action: Action, bucket: Bucket) -> Fa
             f"the bucket {bucket.name} does not exist there ({said})",
             "Check bucket and endpoint for typing errors, or create the bucket; it is never created by a backup.",
         )
-    if code in _SKEWED or (status == 403 and abs(_skew(error)) > _SKEW_LIMIT):
+    if code in _SKEWED or (status == 403 and abs(_skew(error)) > SKEW_LIMIT):
         return Failure(
             StoreDeniedError,
             f"this machine's clock and the server's are {abs(_skew(error)):.0f} seconds apart ({said})",
@@ -224,16 +230,28 @@ def _grant(action: Action, bucket: Bucket) -> str:
 def _classify_silence(error: BaseException, bucket: Bucket) -> Failure:
     causes = list(_chain(error))
     name = type(error).__name__
-    for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return Failure(
-                StoreError,
-                f"the certificate of {bucket.server} is not trusted: {cause.verify_message or cause.reason}",
-                "Set s3.ca_file to the certificate authority of this server, and use the host name in its certificate.",
-            )
+    distrust = next((cause for cause in causes if _is_distrust(cause)), None)
+    if distrust is not None:
+        return Failure(
+            StoreError,
+            f"the certificate of {bucket.server} is not trusted ({_shortened(distrust, bucket)})",
+            "Set s3.ca_file to the certificate authority of this server, and use the host name in its certificate.",
+        )
     if any(isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER" for cause in causes):
         return Failure(
             StoreError, f"{bucket.server} does not speak TLS", "Use http:// in s3.endpoint, or the port for https."
+        )
+    if name == "ResponseParserError" or isinstance(error, NoS3ServiceError):
+        return Failure(
+            StoreError,
+            "the answer is not that of an S3 service",
+            "Check s3.endpoint: is it the address of the S3 API, and not of its web console or a proxy?",
+        )
+    if name in ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "TokenRetrievalError"):
+        return Failure(
+            StoreDeniedError,
+            f"there are no credentials for it ({_shortened(error, bucket)})",
+            "Give s3.access_key and s3.secret_key, or the machine a role that may use the bucket.",
         )
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         return _unreachable(
@@ -241,30 +259,27 @@ def _classify_silence(error: BaseException, bucket: Bucket) -> Failure:
         )
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         return _unreachable("the connection was refused", "Check host and port in s3.endpoint, and that it is running.")
-    if name in ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "TokenRetrievalError"):
-        return Failure(
-            StoreDeniedError,
-            f"there are no credentials for it ({bucket.without_secrets(str(error))})",
-            "Give s3.access_key and s3.secret_key, or the machine a role that may use the bucket.",
-        )
-    if name == "ResponseParserError":
-        return Failure(
-            StoreError,
-            "the answer is not that of an S3 service",
-            "Check s3.endpoint: is it the address of the S3 API, and not of its web console or a proxy?",
-        )
     if any(isinstance(cause, TimeoutError) for cause in causes) or "Timeout" in name:
-        return _unreachable(
-            "it did not answer in time", "Check the network, firewall and load of the server.", Retry.PATIENTLY
-        )
-    detail = bucket.without_secrets(str(causes[-1]) or type(causes[-1]).__name__)[:_MESSAGE_LIMIT]
+        return _unreachable("it did not answer in time", "Check the network, firewall and load of the server.")
+    hint = " If it speaks TLS, write https:// in s3.endpoint." if bucket.server.startswith("http:") else ""
     return _unreachable(
-        f"the connection failed ({detail})", "Check the network, and the log of the server.", Retry.PATIENTLY
+        f"the connection failed ({_shortened(causes[-1], bucket)})",
+        f"Check the network, and the log of the server.{hint}",
     )
 
 
-def _unreachable(reason: str, next_step: str, retry: Retry = Retry.BRIEFLY) -> Failure:
-    return Failure(StoreUnreachableError, reason, next_step, retry)
+def _unreachable(reason: str, next_step: str) -> Failure:
+    return Failure(StoreUnreachableError, reason, next_step, Retry.ONCE_KNOWN)
+
+
+def _is_distrust(error: BaseException) -> bool:
+    # urllib3 compares host names itself, and has an exception of its own for them.
+    return isinstance(error, ssl.SSLCertVerificationError) or type(error).__name__ == "CertificateError"
+
+
+def _shortened(error: BaseException, bucket: Bucket) -> str:
+    text = getattr(error, "verify_message", "") or str(error) or type(error).__name__
+    return bucket.without_secrets(text)[:_MESSAGE_LIMIT]
 
 
 def _chain(error: BaseException) -> t.Iterator[BaseException]:
