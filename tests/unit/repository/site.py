@@ -29,6 +29,8 @@ class Site:
     administrator: keys.Identity = field(default_factory=keys.Identity.generate)
     recovery_key: keys.RecoveryKey = field(default_factory=keys.RecoveryKey.generate)
     hosts: dict[str, keys.Identity] = field(default_factory=lambda: {"db1": keys.Identity.generate()})
+    #: Where the repository is when it is not in a directory: ``location`` and ``s3``.
+    bucket: dict[str, t.Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, identity in {"administrator": self.administrator, **self.hosts}.items():
@@ -49,7 +51,7 @@ class Site:
         }
         if who:
             given["identity_file"] = str(self.root / f"{who}.pem")
-        return {**given, **changes}
+        return {**given, **self.bucket, **changes}
 
     def signers(self, **retired: str) -> tuple[TrustedSigner, ...]:
         """Return the hosts as trusted signers."""
