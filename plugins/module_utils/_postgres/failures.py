@@ -148,6 +148,7 @@ _KNOWN = [
         "an index uses a function of an extension that only a superuser may declare immutable, as it was when dumped",
         "Connect as a superuser for the restore.",
     ),
+    _Known(r"terminated by user", "someone or something told it to stop", "Run it again."),
     _Known(
         r"out of shared memory",
         "the server's lock table is too small for this number of tables",

@@ -25,11 +25,12 @@ Row = dict[str, t.Any]
 #: Nothing of ours may end because the server is set up to end idle or long statements of applications, and no object
 #: in a schema of the database's may stand in for a system function.
 _SETTINGS = (
+    "SET statement_timeout = 0",
     "SET client_min_messages = error",
     "SET search_path = pg_catalog",
     "SET standard_conforming_strings = on",
     "SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN"
-    " ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout', 'idle_session_timeout')",
+    " ('idle_in_transaction_session_timeout', 'transaction_timeout', 'idle_session_timeout')",
 )
 
 
