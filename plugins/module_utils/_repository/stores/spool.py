@@ -90,9 +90,9 @@ class SpoolingStore(Store):
     @property
     def spooled(self) -> Spooled:
         """What waits at this moment."""
-        entries = self._entries()
-        oldest = min((entry.modified for entry in entries), default=time.time())
-        return Spooled(len(entries), sum(entry.size for entry in entries), max(0.0, time.time() - oldest))
+        entries, now = self._entries(), time.time()
+        age = max((now - entry.modified for entry in entries), default=0.0)
+        return Spooled(len(entries), sum(entry.size for entry in entries), max(0.0, age))
 
     def deliver(self) -> int:
         """Send everything that waits, in order, and return the number of objects.
@@ -149,9 +149,10 @@ class SpoolingStore(Store):
             last = found.name
 
     def delete(self, name: str) -> None:
+        check_name(name)
         with self._locked(".lock"):
             for entry in self._entries():
-                if entry.name == check_name(name):
+                if entry.name == name:
                     self._remove(entry)
         self._store.delete(name)
 
