@@ -47,11 +47,15 @@ class Console:
         """Tell something that must be seen, on standard error."""
         print(f"warning: {printable(text)}", file=sys.stderr, flush=True)
 
-    def error(self, error: ContinuityError) -> None:
-        """Tell what is wrong and what to do next; for programs also on standard output."""
+    def tell(self, error: ContinuityError) -> None:
+        """Tell what is wrong and what to do next, on standard error."""
         print(f"error: {printable(error.message)}", file=sys.stderr)
         if error.next_step:
             print(f"next step: {printable(error.next_step)}", file=sys.stderr, flush=True)
+
+    def error(self, error: ContinuityError) -> None:
+        """Tell what ended the command; for programs also on standard output."""
+        self.tell(error)
         if self.as_json:
             kind = type(error).__name__.removesuffix("Error").lower()
             told = {"kind": kind, "message": error.message, "next_step": error.next_step}

@@ -92,6 +92,6 @@ def bar(snapshot: ProgressSnapshot) -> str:
     if not total:
         done, total = snapshot.items, snapshot.items_total
     if not total or done > total:
-        return "[" + "-" * _BAR_WIDTH + "]    "
+        return "[" + "-" * _BAR_WIDTH + "]     "
     filled = _BAR_WIDTH * done // total
     return "[" + "#" * filled + "-" * (_BAR_WIDTH - filled) + f"] {100 * done // total:3d}%"

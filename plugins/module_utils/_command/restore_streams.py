@@ -15,7 +15,7 @@ from .._repository.part_reader import PartReader
 from .output_file import open_output
 
 DUMP = "dump"
-_SQL = ("globals", "neutralize")
+_SQL = ("globals", "neutralise")
 
 
 def restore_stream(reader: PartReader, stream: str | None, path: str, *, replace: bool) -> dict[str, t.Any]:
