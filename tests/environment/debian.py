@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import typing as t
 from pathlib import Path
@@ -34,26 +35,22 @@ def mirror() -> str | None:
 
 def debootstrap(suite: str, packages: t.Iterable[str], root: Path) -> None:
     """Install a suite's base system and packages into ``root``. Raises RuntimeError with the log on failure."""
-    include = f"--include={','.join(packages)}"
     address = mirror()
-    run = subprocess.run(
-        [
-            "debootstrap",
-            "--variant=minbase",
-            f"--keyring={KEYRING}",
-            include,
-            suite,
-            root,
-            *([address] if address else []),
-        ],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    if run.returncode:
-        raise RuntimeError(f"debootstrap {suite} ended with {run.returncode}:\n{run.stdout[-3000:]}")
+    words = ["--variant=minbase", f"--keyring={KEYRING}", f"--include={','.join(packages)}", suite, os.fspath(root)]
+    # It asks for each file once only; a second call goes on with what it has.
+    for remaining in (2, 1, 0):
+        run = subprocess.run(
+            ["debootstrap", *words, *([address] if address else [])],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        if run.returncode == 0:
+            return
+        if not remaining or not re.search("Couldn.t download|Failed getting", run.stdout):
+            raise RuntimeError(f"debootstrap {suite} ended with {run.returncode}:\n{run.stdout[-3000:]}")
 
 
 def download(suite: str, packages: t.Iterable[str], directory: Path) -> list[Path]:
@@ -73,6 +70,7 @@ def download(suite: str, packages: t.Iterable[str], directory: Path) -> list[Pat
         "Dir::Etc::sourcelist": sources,
         "Dir::Etc::sourceparts": "/dev/null",
         "APT::Sandbox::User": "root",
+        "Acquire::Retries": "3",
     }
     words = ["apt-get", "--quiet", *(f"--option={name}={value}" for name, value in options.items())]
     for command in (["update"], ["download", *packages]):
