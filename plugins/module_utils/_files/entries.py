@@ -138,10 +138,15 @@ def _from_document(document: t.Mapping[str, t.Any]) -> Entry:
         mtime=int(document.get("mtime", 0)),
         content=content,
         holes=holes,
-        target=_data(document.get("target", "")),
-        device=tuple(document["device"]) if "device" in document else (0, 0),
+        target=_data(document["target"]) if kind in (SYMLINK, LINK) else b"",
+        device=_device(document["device"]) if kind in (CHARACTER, BLOCK) else (0, 0),
         xattrs=tuple((_data(name), base64.b64decode(value)) for name, value in document.get("xattrs", ())),
     )
+
+
+def _device(numbers: t.Sequence[t.Any]) -> tuple[int, int]:
+    major, minor = numbers
+    return int(major), int(minor)
 
 
 def _check_holes(holes: t.Sequence[Extent]) -> None:
