@@ -8,13 +8,14 @@ from __future__ import annotations
 import argparse
 import os
 import typing as t
+from dataclasses import dataclass, field
 
 from .._repository.encoding import check_part_name
-from .._repository.errors import ContinuityError, InputError
+from .._repository.errors import ContinuityError, InputError, ObjectMissingError
 from .._repository.keys import RecoveryKey
 from .._repository.part_reader import PartReader
 from .._repository.repository import Repository
-from .._repository.summary import FAILURE, read_chain, read_summary
+from .._repository.summary import FAILURE, SUCCESS, read_chain, read_summary
 from .._status.text import size
 from . import exit_codes
 from .arguments import Subparsers, add_command, add_recovery_key, add_repository
@@ -56,6 +57,8 @@ def add(subparsers: Subparsers) -> None:
 
         "latest" is the newest backup in which these parts are whole. Every byte is checked before it is used. A part
         that cannot be restored does not keep the others from it.
+
+        Exit code 1: the backup itself lacks something of what was asked for; what it has was restored.
         """,
         """
         continuity restore latest web1.shop.filestore --target /srv/restore --recovery-key recovery.pem
@@ -92,13 +95,15 @@ def run(options: argparse.Namespace, console: Console) -> int:
     _check(options)
     recovery_key = need_recovery_key(options, "A restore")
     with open_named(options, recovery_key) as repository:
-        backup_id, parts = _choose(repository, options, console)
-        console.remark(f"restoring {', '.join(parts)} of {backup_id}")
-        results, errors = _restore_each(repository, backup_id, parts, recovery_key, options, console)
+        choice = _choose(repository, options, console)
+        console.remark(f"restoring {', '.join(choice.parts) or 'nothing'} of {choice.backup_id}")
+        results, errors = _restore_each(repository, choice, recovery_key, options, console)
     if options.output != STANDARD_OUTPUT:
-        document = {"backup": backup_id, "dry_run": options.dry_run, "parts": results}
-        console.result("restore", document, [line for result in results for line in _lines(result)])
-    return exit_codes.exit_code(errors[0]) if errors else exit_codes.OK
+        facts = {"backup": choice.backup_id, "dry_run": options.dry_run, "lacking": choice.lacking}
+        console.result("restore", {**facts, "parts": results}, [line for result in results for line in _lines(result)])
+    if errors:
+        return exit_codes.exit_code(errors[0])
+    return exit_codes.PROBLEMS if choice.lacking else exit_codes.OK
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -123,26 +128,43 @@ def _check(options: argparse.Namespace) -> None:
         raise InputError("Data and JSON cannot both go to standard output.", "Leave --json out, or give a file.")
 
 
-def _choose(repository: Repository, options: argparse.Namespace, console: Console) -> tuple[str, list[str]]:
-    """Return the backup to restore and its parts."""
+@dataclass
+class Choice:
+    """What is to be restored: a backup, the parts that exist, and what the backup lacks, by part."""
+
+    backup_id: str
+    parts: list[str] = field(default_factory=list)
+    lacking: dict[str, str] = field(default_factory=dict)
+
+
+def _choose(repository: Repository, options: argparse.Namespace, console: Console) -> Choice:
+    """Decide what to restore; warn of what is wrong with it."""
     chain = read_chain(repository)
-    backup_id = choose_for_restore(repository, chain, options.backup, options.parts)
+    choice = Choice(choose_for_restore(repository, chain, options.backup, options.parts), options.parts)
     if options.backup != LATEST:
         for finding in chain.findings:
             console.warn(finding)
-    if options.parts:
-        return backup_id, list(dict.fromkeys(options.parts))
-    parts = read_summary(repository, backup_id).document["parts"]
+    try:
+        parts = read_summary(repository, choice.backup_id).document["parts"]
+    except ObjectMissingError:
+        if options.all:
+            raise
+        console.warn(f"{choice.backup_id} was never finished; what there is of it is restored.")
+        return choice
+    wanted = options.parts or [part["part"] for part in parts]
     for part in parts:
-        if part["status"] == FAILURE:
-            console.warn(f"{part['part']} is not in {backup_id}, it failed: {part['reason']}")
-    return backup_id, [part["part"] for part in parts if part["status"] != FAILURE]
+        if part["part"] in wanted and part["status"] != SUCCESS:
+            choice.lacking[part["part"]] = part["reason"] or "it is not whole"
+            verb = "is not in" if part["status"] == FAILURE else "lacks something in"
+            console.warn(f"{part['part']} {verb} {choice.backup_id}: {part['reason']}")
+    failed = {part["part"] for part in parts if part["status"] == FAILURE}
+    choice.parts = list(dict.fromkeys(part for part in wanted if options.parts or part not in failed))
+    return choice
 
 
 def _restore_each(
     repository: Repository,
-    backup_id: str,
-    parts: t.Sequence[str],
+    choice: Choice,
     recovery_key: RecoveryKey,
     options: argparse.Namespace,
     console: Console,
@@ -150,15 +172,15 @@ def _restore_each(
     """Restore part by part. Only a single part's error is raised; of several, what can be saved is saved."""
     results: list[Result] = []
     errors: list[ContinuityError] = []
-    for name in parts:
+    for name in choice.parts:
         try:
             with (
                 console.watch() as progress,
-                repository.open_part(backup_id, name, recovery_key, progress=progress) as reader,
+                repository.open_part(choice.backup_id, name, recovery_key, progress=progress) as reader,
             ):
                 results.append(_restore(reader, options))
         except ContinuityError as error:
-            if len(parts) == 1:
+            if len(choice.parts) == 1:
                 raise
             console.tell(error)
             errors.append(error)
