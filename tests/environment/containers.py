@@ -25,7 +25,7 @@ import pytest
 
 from .debian import debootstrap
 from .postgres import Server
-from .processes import announce, cache_dir, free_port, locked, wait_until
+from .processes import announce, cache_dir, free_port, is_left_over, locked, own_name, wait_until
 
 _numbers = itertools.count(1)
 
@@ -133,12 +133,19 @@ class Container:
 @contextlib.contextmanager
 def container(image: Image, *command: str, options: t.Sequence[str | os.PathLike[str]] = ()) -> t.Iterator[Container]:
     """A running container, removed afterwards."""
-    name = f"dfr-continuity-{os.getpid()}-{next(_numbers)}"
+    name = f"{own_name('container')}-{next(_numbers)}"
     podman("run", "--detach", "--name", name, *options, image.build(), *command)
     try:
         yield Container(name)
     finally:
         podman("rm", "--force", "--time", "0", "--volumes", name)
+
+
+def remove_left_over() -> None:
+    """Remove containers whose tests were killed."""
+    for name in podman("ps", "--all", "--format", "{{.Names}}").splitlines():
+        if is_left_over(name):
+            podman("rm", "--force", "--time", "0", "--volumes", name)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
+import secrets
 import shutil
 import signal
 import socket
@@ -43,10 +45,15 @@ def announce(text: str) -> None:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback address on which nothing listens at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of the loopback address on which nothing listens at this moment.
+
+    Taken from below the range that the kernel gives to clients, at random: two test processes hardly ever meet.
+    """
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def accepts_connections(port: int, host: str = "127.0.0.1") -> bool:
@@ -68,7 +75,7 @@ def wait_until(condition: t.Callable[[], bool], what: str, patience: float = PAT
 @contextlib.contextmanager
 def working_directory(prefix: str, owner: str | None = None) -> t.Iterator[Path]:
     """A directory below /tmp, removed afterwards. pytest's own are closed to users such as ``postgres``."""
-    path = Path(tempfile.mkdtemp(prefix=f"dfr-continuity-{prefix}-"))
+    path = Path(tempfile.mkdtemp(prefix=f"{own_name(prefix)}-"))
     try:
         if owner is not None and os.geteuid() == 0:
             shutil.chown(path, owner, owner)
@@ -76,6 +83,17 @@ def working_directory(prefix: str, owner: str | None = None) -> t.Iterator[Path]
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def own_name(what: str) -> str:
+    """A name that tells which process made something, so that what it leaves when killed can be removed."""
+    return f"dfr-continuity-{what}-{os.getpid()}"
+
+
+def is_left_over(name: str) -> bool:
+    """Whether something named by :func:`own_name` was made by a process that is no more."""
+    match = re.match(r"dfr-continuity-.+?-(\d+)-", name)
+    return match is not None and not Path("/proc", match[1]).exists()
 
 
 class Program:
