@@ -40,6 +40,13 @@ options:
         RV(latest_valid) then names. Needs a listing of the whole repository.
     type: bool
     default: true
+  parts:
+    description:
+      - Names of parts that RV(latest_valid) must have, whole; what becomes of other parts does not matter then.
+      - All parts of the backup must be whole by default.
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: dfr.continuity.backup_verify
 """
@@ -231,6 +238,7 @@ def main() -> None:
             "backup_id": {"type": "str"},
             "limit": {"type": "int", "default": 0},
             "find_valid": {"type": "bool", "default": True},
+            "parts": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )

@@ -28,7 +28,8 @@ def backup_info(work: Work) -> Result:
             newest_first = [entry for entry in newest_first if entry["backup_id"] == wanted]
             if not newest_first:
                 raise chain.broken.get(wanted) or _unknown(wanted, repository)
-        newest = latest_valid(repository, chain) if params["find_valid"] and not wanted else Latest()
+        look = params["find_valid"] and not wanted
+        newest = latest_valid(repository, chain, params["parts"]) if look else Latest()
     return {
         "changed": False,
         "location": repository.store.location,
