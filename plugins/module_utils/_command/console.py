@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import typing as t
 
@@ -57,13 +58,18 @@ class Console:
         """Tell what ended the command; for programs also on standard output."""
         self.tell(error)
         if self.as_json:
-            kind = type(error).__name__.removesuffix("Error").lower()
-            told = {"kind": kind, "message": error.message, "next_step": error.next_step}
+            told = {"kind": _kind(error), "message": error.message, "next_step": error.next_step}
             print(json.dumps({"schema": SCHEMA, "error": told}, indent=2), flush=True)
 
     def watch(self) -> ProgressDisplay:
         """Return what shows the progress of a piece of work while a ``with`` block runs."""
         return ProgressDisplay(sys.stderr, quiet=self.quiet)
+
+
+def _kind(error: ContinuityError) -> str:
+    """Return the kind of an error as programs read it: ``store_unreachable``."""
+    name = type(error).__name__.removesuffix("Error")
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 def printable(text: str) -> str:
