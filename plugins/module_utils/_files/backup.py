@@ -106,12 +106,30 @@ def backup_tree(
         raise InputError(f"unreadable: {unreadable!r} is not known.", "Give fail or warn.")
     exclusion = Exclusion(exclude)
     place = open_source(root, container, container_engine)
+    if container is None:
+        _check_apart(root, part.repository.store.location, exclusion)
     with _Run(part, place, kind, cache_dir, on_file) as run:
         run.store_all(
             scan(place.directory, run.findings, exclusion if exclusion else None, one_file_system=one_file_system)
         )
         described = {"root": root, "container": container, "exclude": list(exclude), "one_file_system": one_file_system}
         return run.finish(described, unreadable, additions)
+
+
+def _check_apart(root: str, location: str, exclusion: Exclusion) -> None:
+    """Raise :class:`~.._repository.errors.InputError` for a repository in the tree itself, which would never end."""
+    if not os.path.isabs(location):
+        return
+    inside = os.path.relpath(os.path.realpath(location), os.path.realpath(root))
+    names = os.fsencode(inside).split(b"/")
+    if names[0] == b".." or any(exclusion.matches(b"/".join(names[: count + 1]), True) for count in range(len(names))):
+        return
+    raise InputError(
+        f"The repository {location} is in the tree {root} that is to be backed up.",
+        f"Leave it out with exclude: ['/{inside}/'], or keep it on another machine."
+        if inside != "."
+        else "Keep it elsewhere.",
+    )
 
 
 def backup_file(

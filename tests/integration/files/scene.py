@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import stat
+import struct
+import subprocess
+import sys
 import typing as t
 from pathlib import Path
 
@@ -21,14 +25,26 @@ from ansible_collections.dfr.continuity.plugins.module_utils._files.restore impo
     restore_tree,
 )
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.encoding import new_backup_id
+from ansible_collections.dfr.continuity.plugins.module_utils._repository.keys import write_key_file
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.part_reader import PartReader
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.summary import PartOutcome, close_backup
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.verification import verify_bytes
 from ansible_collections.dfr.continuity.tests.unit.repository.site import Site
 
 PART = "db1.shop.filestore"
+_ALONE = "ansible_collections.dfr.continuity.tests.integration.files.run_alone"
 #: A time long past, so that files are not taken for changed just now.
 LONG_AGO = 1_700_000_000_123_456_789
+
+
+def _acl(*entries: tuple[int, int, int]) -> bytes:
+    """Encode a POSIX ACL as the kernel does: version 2, then tag, permissions and number of each entry."""
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+
+
+_NOBODY = 0xFFFFFFFF
+#: Read and write for the owner, reading for the user 1234, the group and the mask, nothing for others.
+SOME_ACL = _acl((1, 6, _NOBODY), (2, 4, 1234), (4, 4, _NOBODY), (0x10, 4, _NOBODY), (0x20, 0, _NOBODY))
 
 
 class Scene:
@@ -67,6 +83,20 @@ class Scene:
             PART, "db1", kind, degraded=result.degraded, reason=result.reason, next_step=result.next_step
         )
         close_backup(repository, backup_id, [outcome])
+
+    def command(self, action: str, backup_id: str, where: Path) -> list[str]:
+        """Return the command that backs up or restores in a process of its own."""
+        key = self.root / "recovery.pem"
+        if not key.exists():
+            write_key_file(str(key), self.site.recovery_key.to_pem())
+        access = self.site.access("db1" if action == "backup" else None)
+        return [sys.executable, "-m", _ALONE, action, json.dumps(access), backup_id, str(where), str(key)]
+
+    def run_alone(self, action: str, backup_id: str, where: Path) -> dict[str, int]:
+        """Back up or restore in a process of its own; return what it did, and the most memory that it had."""
+        done = subprocess.run(self.command(action, backup_id, where), check=True, capture_output=True, text=True)
+        facts: dict[str, int] = json.loads(done.stdout)
+        return facts
 
     @contextlib.contextmanager
     def reader(self, backup_id: str) -> t.Iterator[PartReader]:

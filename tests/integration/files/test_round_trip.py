@@ -10,7 +10,6 @@ import random
 import shutil
 import socket
 import stat
-import struct
 import subprocess
 import threading
 import time
@@ -24,6 +23,7 @@ from ansible_collections.dfr.continuity.plugins.module_utils._repository.errors 
 from ansible_collections.dfr.continuity.tests.integration.files.scene import (
     LONG_AGO,
     PART,
+    SOME_ACL,
     Scene,
     age,
     describe,
@@ -47,15 +47,6 @@ BROKEN_NAMES = [b"\xff\xfe", b"latin-\xe4", b"half-\xf0\x9f", b"\xed\xa0\x80", b
 
 def random_bytes(size: int, seed: int = 1) -> bytes:
     return random.Random(seed).randbytes(size)
-
-
-def acl(*entries: tuple[int, int, int]) -> bytes:
-    """Encode a POSIX ACL as the kernel does: version 2, then tag, permissions and number of each entry."""
-    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
-
-
-NOBODY = 0xFFFFFFFF
-ACCESS = acl((1, 6, NOBODY), (2, 4, 1234), (4, 4, NOBODY), (0x10, 4, NOBODY), (0x20, 0, NOBODY))
 
 
 def fill(tree: Path) -> None:
@@ -91,8 +82,8 @@ def fill(tree: Path) -> None:
     os.mknod(tree / "loop", stat.S_IFBLK | 0o660, os.makedev(7, 200))
     os.setxattr(tree / "plain", "user.comment", b"\0\xff binary")
     os.setxattr(tree / "empty-dir", "user.empty", b"")
-    os.setxattr(tree / "owned", "system.posix_acl_access", ACCESS)
-    os.setxattr(tree / "empty-dir", "system.posix_acl_default", ACCESS)
+    os.setxattr(tree / "owned", "system.posix_acl_access", SOME_ACL)
+    os.setxattr(tree / "empty-dir", "system.posix_acl_default", SOME_ACL)
     os.setxattr(tree / "mode-777", "security.capability", bytes.fromhex("0100000200040000000000000000000000000000"))
     with open(tree / "sparse", "wb") as file:
         file.truncate(300 << 20)
