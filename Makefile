@@ -2,7 +2,7 @@
 # as root or with sudo, and reaches no more than the apt and PyPI registries.
 
 RUN := tests/environment/run
-PYTEST := $(RUN) python -m pytest --verbose
+PYTEST := $(RUN) python -m pytest --verbose --durations 10
 PARALLEL := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help

@@ -30,7 +30,20 @@ def cache_dir() -> Path:
 def source_files(*patterns: str) -> list[str]:
     """Files that are, or are about to be, in the repository: tracked ones and new ones that are not ignored."""
     listing = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate", "--", *patterns],
+        # The checkout may belong to somebody else than root.
+        [
+            "git",
+            "-c",
+            "safe.directory=*",
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+            "--deduplicate",
+            "--",
+            *patterns,
+        ],
         cwd=CHECKOUT,
         check=True,
         capture_output=True,
