@@ -95,6 +95,10 @@ class HoldOff:
             self._session, self.reason = None, error.message
             return False
 
+    def release(self) -> None:
+        """Let the collector do its work again."""
+        self._session = None
+
 
 @contextlib.contextmanager
 def collection_held_off(client: Client, database: str, lock_timeout: int) -> t.Iterator[HoldOff]:
@@ -117,4 +121,5 @@ def collection_held_off(client: Client, database: str, lock_timeout: int) -> t.I
             hold_off = HoldOff(None, error.message)
         else:
             hold_off = HoldOff(session)
+            stack.callback(hold_off.release)
         yield hold_off

@@ -14,7 +14,7 @@ import secrets
 import threading
 import typing as t
 
-from .._repository.errors import InputError
+from .._repository.errors import ContinuityError, InputError
 from .connection import Connection
 from .failures import QueryError, connection_failure, explain
 from .process import Child
@@ -73,6 +73,7 @@ class Session:
         self.client = client
         self.database = database
         self._lock = threading.Lock()
+        self._ended: ContinuityError | None = None
         self._mark = secrets.token_hex(16)
         conninfo = client.conninfo(database, client_encoding="UTF8")
         arguments = ["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--file=-"]
@@ -104,7 +105,9 @@ class Session:
 
     def close(self) -> None:
         """End the session; an open transaction is rolled back."""
-        self._child.finish(timeout=10)
+        if self._ended is None:
+            outcome = self._child.finish(timeout=10)
+            self._ended = connection_failure(outcome, self.connection, self.database)
 
     def execute(self, sql: str, *parameters: t.Any) -> None:
         """Execute one statement whose rows are of no interest."""
@@ -130,6 +133,8 @@ class Session:
     def _run(self, sql: str) -> t.Iterator[str]:
         """Have psql execute a statement and yield the lines it writes."""
         with self._lock:
+            if self._ended is not None:
+                raise self._ended
             report = f"\\echo {self._mark} :ERROR :SQLSTATE :LAST_ERROR_MESSAGE\n\\echo {self._mark}\n"
             self._child.write(f"{sql}\n;\n{report}".encode())
             try:
@@ -137,8 +142,10 @@ class Session:
                     if line.startswith(self._mark):
                         break
                     yield line
-            except GeneratorExit:
-                self._child.stop()  # what was not read would be taken for the next statement's answer
+            except BaseException:
+                # Interrupted: what was not read would be taken for the next statement's answer.
+                if self._ended is None:
+                    self._ended = connection_failure(self._child.stop(), self.connection, self.database)
                 raise
             self._check(sql, line)
 
@@ -146,7 +153,8 @@ class Session:
         """Yield lines without their ends; raise when psql ended, which it does with its connection."""
         while line := self._child.stdout.readline():
             yield line.decode("utf-8", "backslashreplace").rstrip("\n")
-        raise connection_failure(self._child.finish(), self.connection, self.database)
+        self._ended = connection_failure(self._child.finish(), self.connection, self.database)
+        raise self._ended
 
     def _check(self, sql: str, report: str) -> None:
         """Read the rest of psql's report on a statement; raise when it failed."""

@@ -86,7 +86,7 @@ def _drop_after(session: Session, temporary: str, error: BaseException) -> None:
     """Drop the temporary database of a restore that failed; say so when even that is not possible."""
     try:
         drop(session, temporary)
-    except (ContinuityError, ValueError):
+    except ContinuityError:
         # The session may have ended with what made the restore fail.
         try:
             with Session(session.client, session.connection.maintenance_database) as another:
