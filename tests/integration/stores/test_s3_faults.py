@@ -228,3 +228,18 @@ def test_memory_does_not_grow_with_the_object(rclone):
         argv, input=f"{rclone.access_key} {rclone.secret_key}", capture_output=True, text=True, check=True
     )
     assert int(done.stdout) < 100 * 1024  # KiB: one part, the pieces around it, and buffers; the object has 400 MiB
+
+
+def test_content_damaged_on_its_way_is_sent_again(ceph):
+    store = open_bucket(ceph)
+    damage = [True]
+
+    def tamper(request, **_event):
+        if damage:
+            damage.pop()
+            request.body = b"x" * len(request.body)
+
+    store._client.meta.events.register("before-send.s3.PutObject", tamper)
+    store.put("object", [BLOCK])
+    assert not damage
+    assert store.get("object") == BLOCK

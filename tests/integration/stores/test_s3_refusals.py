@@ -9,6 +9,7 @@ import datetime
 import email.utils
 import re
 import socket
+import subprocess
 import time
 from dataclasses import replace
 
@@ -116,6 +117,18 @@ def test_a_missing_object_is_known_without_permission_to_list(ceph):
     ceph.allow(user, bucket, "s3:GetObject", "s3:ListBucket")
     for call in ("get", "stat"):
         failure(store, call, ObjectMissingError)
+
+
+@pytest.mark.parametrize("call", ["put", "put parts"])
+def test_a_quota_that_is_used_up(ceph, call):
+    user = ceph.new_user()
+    quota = ["radosgw-admin", "quota", "--quota-scope=user", f"--uid={user.access_key}"]
+    for step in (["set", "--max-size=1048576"], ["enable"]):
+        subprocess.run([*quota[:2], *step[:1], *quota[2:], *step[1:]], env=user.environment, check=True)
+    store = open_bucket(user, bucket=user.new_bucket())
+    store.put("packs/filler", [bytes(1 << 20)])
+    error = failure(store, call, StoreError)
+    assert "quota" in error.message
 
 
 def test_a_web_server_that_is_no_s3_service(rclone):

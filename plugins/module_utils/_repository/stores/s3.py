@@ -53,7 +53,7 @@ READ_TIMEOUT = 60.0
 #: Requests under way at once, and so connections kept open.
 CONNECTIONS = 32
 
-_BLOCK = 256 << 10
+_BLOCK = 64 << 10
 _FIRST_PAUSE = 0.4
 _LONGEST_PAUSE = 20.0
 _FEW_TRIES = 5
@@ -411,15 +411,14 @@ def _connect(options: S3Options) -> tuple[t.Any, tuple[type[Exception], ...]]:
 
 
 def _settings(options: S3Options) -> dict[str, t.Any]:
-    encrypted = options.endpoint is None or options.endpoint.startswith("https:")
     return {
         "signature_version": "s3v4",
         # An endpoint from the environment might be another one than the user means.
         "ignore_configured_endpoint_urls": True,
         "s3": {
             "addressing_style": options.addressing,
-            # Where neither TLS and a checksum guard the content, the signature has to.
-            "payload_signing_enabled": not (encrypted and options.checksums == "when_supported"),
+            # Over https too: some servers check the SHA-256 in the signature, and ignore checksum headers.
+            "payload_signing_enabled": True,
         },
         "request_checksum_calculation": "when_required",
         "response_checksum_validation": "when_required",
