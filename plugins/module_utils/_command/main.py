@@ -106,7 +106,8 @@ def _stoppable() -> t.Iterator[None]:
 
     def stop(signum: int, _frame: object) -> t.NoReturn:
         for name in before:
-            signal.signal(name, signal.SIG_IGN)
+            # Cleaning up may have to wait for a store that does not answer; a second Ctrl-C does not.
+            signal.signal(name, signal.SIG_DFL if name == signal.SIGINT else signal.SIG_IGN)
         raise Stopped(signum)
 
     before = {name: signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}

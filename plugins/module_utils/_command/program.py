@@ -37,7 +37,8 @@ _MAIN = f'''\
 import sys
 
 if sys.version_info < (3, 10):
-    sys.exit("error: this is Python %d.%d\\nnext step: Use Python 3.10 or newer." % sys.version_info[:2])
+    sys.stderr.write("error: this is Python %d.%d\\nnext step: Use Python 3.10 or newer.\\n" % sys.version_info[:2])
+    sys.exit(2)
 
 from {PACKAGE}._command.main import main
 

@@ -117,6 +117,16 @@ def test_a_python_without_the_two_packages_is_told_which(built: Path, tmp_path: 
     assert f"{sys.executable} -m pip install" in ended.stderr
 
 
+def test_its_beginning_can_be_read_by_every_python_to_tell_that_it_is_too_old(built: Path) -> None:
+    with zipfile.ZipFile(built) as packed:
+        source = packed.read("__main__.py").decode()
+    code = "import sys; sys.version_info = (3, 6, 9)\n" + source
+    ended = _run(sys.executable, "-I", "-c", code)
+    assert ended.returncode == 2
+    assert ended.stderr == "error: this is Python 3.6\nnext step: Use Python 3.10 or newer.\n"
+    ast.parse(source, feature_version=(3, 4))
+
+
 def test_recovery_files() -> None:
     files = program.recovery_files()
     assert sorted(files) == ["FORMAT.md", "continuity.pyz"]
