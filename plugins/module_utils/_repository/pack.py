@@ -44,12 +44,12 @@ class PackBuilder:
         self._pieces.append(stored)
         self.size += len(stored)
 
-    def plaintext(self) -> bytes:
-        """Return the whole pack and let go of its pieces."""
+    def take(self) -> list[bytes]:
+        """Return the plaintext of the whole pack in pieces, and let go of them."""
         pieces, self._pieces = self._pieces, []
-        pieces.extend(_ENTRY.pack(entry.chunk_id, entry.stored, entry.size) for entry in self.entries)
+        pieces.append(b"".join(_ENTRY.pack(entry.chunk_id, entry.stored, entry.size) for entry in self.entries))
         pieces.append(_COUNT.pack(len(self.entries)) + _MAGIC)
-        return b"".join(pieces)
+        return pieces
 
 
 def read_directory(plaintext: bytes, what: str) -> list[PackEntry]:

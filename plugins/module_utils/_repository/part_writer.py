@@ -125,7 +125,7 @@ class PartWriter:
         name = pack_name(pack_id)
         place = associated_data(self.repository.repository_id, self._scope, name)
         with self._sealing:
-            size = self.repository.store.put(name, stream.encrypt(self._key, place, pack.plaintext()))
+            size = self.repository.store.put(name, stream.encrypt(self._key, place, *pack.take()))
         self.progress.add(stored=size)
         due: list[IndexedPack] = []
         with self._lock:

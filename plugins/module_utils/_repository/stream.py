@@ -40,25 +40,33 @@ def _nonce(prefix: bytes, segment: int, last: bool) -> bytes:
     return prefix + segment.to_bytes(4, "big") + (b"\x01" if last else b"\x00")
 
 
-def encrypt(key: bytes, associated_data: bytes, plaintext: Buffer) -> t.Iterator[bytes]:
+def encrypt(key: bytes, associated_data: bytes, *plaintext: Buffer) -> t.Iterator[bytes]:
     """Yield the ciphertext of ``plaintext``, a segment at a time; the first one starts with the header.
 
     :arg key: 32 bytes.
     :arg associated_data: what the object is; decryption needs the same bytes.
+    :arg plaintext: pieces of any sizes, which are encrypted as if they were one.
     """
     salt, prefix = secrets.token_bytes(_SALT_SIZE), secrets.token_bytes(_PREFIX_SIZE)
     cipher = _segment_cipher(key, salt, associated_data)
-    view = memoryview(plaintext)
-    header = bytes([HEADER_SIZE]) + salt + prefix
-    position, segment, room = 0, 0, FIRST_PLAINTEXT
-    while True:
-        piece = view[position : position + room]
-        position += len(piece)
-        last = position >= len(view)
-        yield header + cipher.encrypt(_nonce(prefix, segment, last), piece, None)
-        if last:
-            return
-        header, segment, room = b"", segment + 1, SEGMENT_PLAINTEXT
+    header, room = bytes([HEADER_SIZE]) + salt + prefix, FIRST_PLAINTEXT
+    segment, gathered = 0, list[memoryview]()
+    for piece in plaintext:
+        rest = memoryview(piece)
+        # A full segment waits until there is more, since the last one is marked.
+        while len(rest) > room:
+            gathered.append(rest[:room])
+            yield header + cipher.encrypt(_nonce(prefix, segment, False), _joined(gathered), None)
+            rest = rest[room:]
+            header, room = b"", SEGMENT_PLAINTEXT
+            segment, gathered = segment + 1, []
+        gathered.append(rest)
+        room -= len(rest)
+    yield header + cipher.encrypt(_nonce(prefix, segment, True), _joined(gathered), None)
+
+
+def _joined(pieces: list[memoryview]) -> Buffer:
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def ciphertext_size(plaintext_size: int) -> int:

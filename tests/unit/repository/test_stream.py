@@ -34,6 +34,15 @@ def test_tink_reads_what_we_write_and_we_read_what_tink_writes(size: int) -> Non
     assert stream.decrypt(KEY, PLACE, ours, "x") == plaintext
 
 
+@pytest.mark.parametrize("piece", [1000, FIRST - 1, FIRST, FIRST + 1, 1 << 20, 3 << 20])
+def test_pieces_are_encrypted_as_if_they_were_one(piece: int) -> None:
+    plaintext = random.Random(piece).randbytes(2 * FIRST + 5000)
+    pieces = [plaintext[start : start + piece] for start in range(0, len(plaintext), piece)]
+    ciphertext = list(stream.encrypt(KEY, PLACE, *pieces, b""))
+    assert [len(segment) for segment in ciphertext[:-1]] == [stream.SEGMENT_SIZE] * 2
+    assert stream.decrypt(KEY, PLACE, b"".join(ciphertext), "x") == plaintext
+
+
 @pytest.mark.parametrize("cut", [0, 1, 39, 40, 55, 56, 1 << 20, (1 << 20) + 1, 2 << 20, (2 << 20) + 5])
 def test_a_stream_cut_short_anywhere_is_refused(cut: int) -> None:
     whole = encrypted(bytes(2 * (1 << 20) + 100))

@@ -72,7 +72,7 @@ def test_pack_and_index() -> None:
         assert decompress(stored, entry.size, "x") == chunk
         assert hmac.digest(bytes.fromhex(VECTORS["chunk_key"]), chunk, "sha256") == entry.chunk_id
         builder.add(entry.chunk_id, stored, entry.size)
-    assert builder.plaintext() == pack
+    assert b"".join(builder.take()) == pack
     index = decode_index(bytes.fromhex(VECTORS["index"]), "x")
     assert (index.epoch, index.scope) == (3, "20261122T050301Z-1f2e3d4c/db1.shop.database")
     assert list(index.packs[0].entries) == entries
