@@ -18,7 +18,7 @@ from .._status.text import ProgressText
 #: Seconds between two plain lines: people are promised one every ten seconds at least.
 PLAIN_INTERVAL = 8.0
 _BAR_INTERVAL = 0.2
-_BAR_WIDTH = 24
+_BAR_WIDTH = 20
 _ERASE_LINE = "\r\x1b[K"
 
 
@@ -66,16 +66,17 @@ class ProgressDisplay:
 
     def _show(self) -> None:
         snapshot = self._progress.snapshot()
-        text = self._text.line(asdict(snapshot), time.time())
+        numbers = self._text.line({**asdict(snapshot), "phase": ""}, time.time())
         if not (snapshot.done or snapshot.items or snapshot.total or snapshot.items_total):
             # Nothing can be counted in this phase; its name is all there is to tell.
-            text = snapshot.phase
+            numbers = ""
         self._shown = True
         if self._bar:
-            width = shutil.get_terminal_size().columns - 1
-            self._write(_ERASE_LINE + f"{bar(snapshot)} {text}"[:width])
+            # The numbers first: a narrow terminal cuts the end off.
+            told = " ".join(part for part in (bar(snapshot), numbers, snapshot.phase) if part)
+            self._write(_ERASE_LINE + told[: shutil.get_terminal_size().columns - 1])
         else:
-            self._write(f"{text}\n")
+            self._write(" ".join(part for part in (snapshot.phase, numbers) if part) + "\n")
 
     def _write(self, text: str) -> None:
         try:

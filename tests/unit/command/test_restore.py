@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.dfr.continuity.plugins.module_utils._files.backup import backup_file
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.encoding import new_backup_id
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.summary import PartOutcome, close_backup
 from ansible_collections.dfr.continuity.tests.unit.repository.site import Site
@@ -138,6 +139,17 @@ def test_one_file_goes_to_an_output(command: Command, tree: Path, out: Path) -> 
     assert ended.document["parts"][0]["files"] == [{"path": "sub/c.bin", "file": str(out), "bytes": 100_000}]
     assert out.read_bytes() == (tree / "sub" / "c.bin").read_bytes()
     assert out.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_part_that_is_one_file_needs_no_path(site: Site, command: Command, tree: Path, out: Path) -> None:
+    with site.open() as repository, repository.write_part(FIRST, "db1.shop.config", kind="file") as part:
+        backup_file(part, str(tree / "a.txt"))
+    _close(site, FIRST, PartOutcome("db1.shop.config", "db1", "file"))
+    assert command.person("restore", "latest", "db1.shop.config", "--output", out).code == 0
+    assert out.read_text() == "alpha"
+    assert command.person("restore", "latest", "db1.shop.config", "--target", site.root / "folder").code == 0
+    assert (site.root / "folder" / "a.txt").read_text() == "alpha"
+    assert command.person("files", "latest", "db1.shop.config").out.endswith("  a.txt\n")
 
 
 @pytest.mark.parametrize("path", ["sub", "none", "link", "sub/*"])
