@@ -73,7 +73,7 @@ class ProgressDisplay:
         self._shown = True
         if self._bar:
             # The numbers first: a narrow terminal cuts the end off.
-            told = " ".join(part for part in (bar(snapshot), numbers, snapshot.phase) if part)
+            told = " ".join(part for part in (draw_bar(snapshot), numbers, snapshot.phase) if part)
             self._write(_ERASE_LINE + told[: shutil.get_terminal_size().columns - 1])
         else:
             self._write(" ".join(part for part in (snapshot.phase, numbers) if part) + "\n")
@@ -87,7 +87,7 @@ class ProgressDisplay:
             self._ended.set()
 
 
-def bar(snapshot: ProgressSnapshot) -> str:
+def draw_bar(snapshot: ProgressSnapshot) -> str:
     """Draw how much is done, with the percentage; without a known total, nothing that pretends to know it."""
     done, total = snapshot.done, snapshot.total
     if not total:

@@ -164,7 +164,8 @@ class FileWriter:
 
     def _has_content(self, entry: Entry, spot: Spot) -> bool:
         """Read a file that is there and compare it with the ids of the entry's chunks."""
-        assert entry.content is not None
+        if entry.content is None:
+            raise AssertionError
         key, index = self._reader.repository.chunk_key, self._reader.repository.index
         ids = self._reader.chunk_ids(entry.content)
         fd = spot.directory.open_file(spot.name)
@@ -180,7 +181,8 @@ class FileWriter:
             return all(_is_zero(file.fileno(), *hole) for hole in entry.holes)
 
     def _write_file(self, entry: Entry, spot: Spot, pieces: t.Iterator[bytes] | None) -> Outcome:
-        assert entry.content is not None
+        if entry.content is None:
+            raise AssertionError
         wanted = content_address(entry.path) if self._checks_names else None
         sha1 = hashlib.sha1(usedforsecurity=False) if wanted is not None else None
         with self._replacing(spot) as temporary:
@@ -329,7 +331,8 @@ def same_time(present: int, wanted: int) -> bool:
 
 def _fill(fd: int, entry: Entry, pieces: t.Iterable[bytes], hashed: t.Callable[[bytes], None] | None) -> None:
     """Write a file's content, leaving its holes."""
-    assert entry.content is not None
+    if entry.content is None:
+        raise AssertionError
     size = entry.size
     ranges = [list(extent) for extent in gaps(entry.holes, size)]
     if entry.holes:

@@ -54,7 +54,8 @@ class Findings:
     :arg sentences: the kinds, the worst first, and what to say about each.
     """
 
-    def __init__(self, sentences: t.Mapping[str, str] = BACKUP_SENTENCES) -> None:
+    def __init__(self, sentences: t.Mapping[str, str] | None = None) -> None:
+        sentences = BACKUP_SENTENCES if sentences is None else sentences
         self._sentences = sentences
         self.counts: dict[str, int] = dict.fromkeys(sentences, 0)
         self.named: dict[str, list[str]] = {kind: [] for kind in sentences}

@@ -56,7 +56,9 @@ def read_content(reader: PartReader, entry: Entry) -> t.Iterator[bytes]:
         yield from _zeros(extent.offset - position)
         left = extent.length
         while left:
-            rest = rest or next(pieces)
+            rest = rest or next(pieces, b"")
+            if not rest:
+                raise ValueError(f"{show(entry.path)} has less content than holes and size leave room for")
             yield rest[:left]
             rest, left = rest[left:], left - min(left, len(rest))
         position = extent.end

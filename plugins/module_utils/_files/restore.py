@@ -183,7 +183,8 @@ def _restore(
     if dry_run:
         return RestoreResult(request.label, plan, written=plan.writes, deleted=plan.deletes, size=plan.write_size)
     place = open_target(request.target, request.container, request.engine, make=True)
-    assert place is not None
+    if place is None:
+        raise AssertionError
     choice = _choose(request, place.owners, owners)
     request.reader.progress.begin(f"restore to {request.label}", plan.size, plan.things)
     result = RestoreResult(request.label, plan)
@@ -365,7 +366,8 @@ class _Restore(TreeWalk):
     def _link(self, entry: Entry, spot: Spot, target: bytes) -> Outcome:
         *names, name = target.split(b"/")
         source = self._root.directory
-        assert source is not None
+        if source is None:
+            raise AssertionError
         try:
             for one in names:
                 source = source.open_directory(one)

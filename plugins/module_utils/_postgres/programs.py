@@ -114,7 +114,9 @@ class Client:
                 paths = [path]
         for path in paths:
             if os.access(path, os.X_OK):
-                _, output = run([path, "--version"], environment={"LC_ALL": "C", "PATH": os.environ.get("PATH", "")})
+                _outcome, output = run(
+                    [path, "--version"], environment={"LC_ALL": "C", "PATH": os.environ.get("PATH", "")}
+                )
                 if version := _version_in(output.decode("utf-8", "replace")):
                     yield path, version
 
@@ -131,7 +133,7 @@ class Client:
                 "Look whether it is the container that PostgreSQL runs in; its image needs a shell.",
             )
         for line in output.decode("utf-8", "replace").splitlines():
-            path, _, said = line.partition("|")
+            path, _bar, said = line.partition("|")
             if version := _version_in(said):
                 yield path, version
 

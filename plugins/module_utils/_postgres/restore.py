@@ -407,7 +407,7 @@ def _create_extension(session: Session, extension: t.Mapping[str, str], role: st
 
 def _setting(database: str, role: str | None, setting: str) -> str:
     """Return the statement for one entry of pg_db_role_setting."""
-    name, _, value = setting.partition("=")
+    name, _equals, value = setting.partition("=")
     text = value if name in _LISTS_OF_NAMES and value else literal(value)
     dotted = ".".join(identifier(part) for part in name.split("."))
     whom = f"ROLE {identifier(role)} IN DATABASE {database}" if role else f"DATABASE {database}"

@@ -69,7 +69,7 @@ def _lock_tables(session: Session, lock_timeout: int) -> None:
         except QueryError as error:
             session.execute("ROLLBACK")
             if error.sqlstate == _LOCK_TIMEOUT:
-                raise _locked(session, lock_timeout) from error
+                raise _locked(session, lock_timeout) from error  # pylint: disable=bad-exception-cause
             if error.sqlstate not in _TABLE_GONE or attempt == _ATTEMPTS:
                 raise
 

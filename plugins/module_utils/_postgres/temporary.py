@@ -66,7 +66,7 @@ def temporary_database(session: Session, name: str, clauses: str) -> t.Iterator[
             session.execute(f"CREATE DATABASE {identifier(temporary)} TEMPLATE template0 IS_TEMPLATE true {clauses}")
             session.execute(f"COMMENT ON DATABASE {identifier(temporary)} IS {literal(_MARK)}")
         except QueryError as error:
-            raise _cannot_create(session, name, error) from error
+            raise _cannot_create(session, name, error) from error  # pylint: disable=bad-exception-cause
         yield temporary
     except BaseException as error:
         _drop_after(session, temporary, error)
@@ -119,9 +119,9 @@ def put_in_place(client: Client, session: Session, temporary: str, name: str, re
         except QueryError as error:
             session.execute("ROLLBACK")
             if error.sqlstate == _EXISTS:
-                raise TargetError(error.message, "Run the restore again.") from error
+                raise TargetError(error.message, "Run the restore again.") from error  # pylint: disable=bad-exception-cause
             if error.sqlstate != _IN_USE or attempt == _SWAP_ATTEMPTS:
-                raise _cannot_swap(session, name, error) from error
+                raise _cannot_swap(session, name, error) from error  # pylint: disable=bad-exception-cause
     if old is not None and not keep:
         with contextlib.suppress(QueryError):  # the restore is done; the caller tells that the old one is still there
             drop(session, old)

@@ -29,7 +29,8 @@ FIRST_PLAINTEXT = SEGMENT_PLAINTEXT - HEADER_SIZE
 _PREFIX_SIZE = 7
 _SALT_SIZE = 32
 
-Buffer = bytes | bytearray | memoryview
+if t.TYPE_CHECKING:
+    Buffer: t.TypeAlias = bytes | bytearray | memoryview
 
 
 def _segment_cipher(key: bytes, salt: bytes, associated_data: bytes) -> AESGCM:

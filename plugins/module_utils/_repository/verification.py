@@ -23,12 +23,14 @@ from .part_reader import PartReader, read_record
 from .progress import Progress
 from .references import StreamReference
 from .summary import FAILURE, Summary, read_summary
-from .worker_pool import WorkerPool
+from .worker_pool import WorkerPool, worker_count
 
 if t.TYPE_CHECKING:
     from .repository import Repository
 
 
+#: Packs that are held in memory at the same time, encrypted and decrypted: about 100 MiB each with what surrounds them.
+_PACKS_AT_ONCE = 3
 #: By the kind of a part: what yields (name for people, reference) of everything that its streams refer to.
 NestedReferences = t.Mapping[str, t.Callable[[PartReader], t.Iterable[tuple[str, StreamReference]]]]
 
@@ -166,7 +168,7 @@ def verify_bytes(
     watched = progress or Progress()
     watched.begin(f"verify {backup_id}", sum(size for _pack_id, size in chosen))
     checker = _PackChecker(repository, recovery_key, watched)
-    pool = WorkerPool()
+    pool = WorkerPool(min(worker_count(), _PACKS_AT_ONCE))
     try:
         for pack_id, problem in zip(due, pool.map_ordered(checker.check, chosen), strict=True):
             seen[pack_id] = problem

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.dfr.continuity.plugins.module_utils._command.progress_display import (
     PLAIN_INTERVAL,
     ProgressDisplay,
-    bar,
+    draw_bar,
 )
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.progress import ProgressSnapshot
 
@@ -121,7 +121,7 @@ def test_a_stream_that_is_gone_does_not_stop_the_work() -> None:
     ],
 )
 def test_the_bar(snapshot: ProgressSnapshot, start: str, end: str) -> None:
-    drawn = bar(snapshot)
+    drawn = draw_bar(snapshot)
     assert drawn.startswith(start)
     assert drawn.endswith(end)
-    assert len(drawn) == len(bar(ProgressSnapshot(done=1, total=2)))
+    assert len(drawn) == len(draw_bar(ProgressSnapshot(done=1, total=2)))

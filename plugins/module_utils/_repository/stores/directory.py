@@ -77,7 +77,7 @@ class DirectoryStore(Store):
                 os.close(parent)
 
     def put(self, name: str, content: t.Iterable[bytes | memoryview]) -> int:
-        folder, _, file_name = check_name(name).rpartition("/")
+        folder, _slash, file_name = check_name(name).rpartition("/")
         with self._writable_folder(folder) as directory:
             return write_durably(directory, file_name, content, self._path(name))
 
@@ -87,14 +87,14 @@ class DirectoryStore(Store):
             return _read(descriptor, offset, end)
 
     def stat(self, name: str) -> ObjectInfo:
-        folder, _, file_name = check_name(name).rpartition("/")
+        folder, _slash, file_name = check_name(name).rpartition("/")
         with self._folder(folder, name) as directory, self._of_object("read", name):
             facts = os.stat(file_name, dir_fd=directory, follow_symlinks=False)
         self._check_type(facts.st_mode, name)
         return ObjectInfo(name, facts.st_size, facts.st_mtime)
 
     def list(self, prefix: str) -> t.Iterator[ObjectInfo]:
-        folder, _, beginning = check_prefix(prefix).rpartition("/")
+        folder, _slash, beginning = check_prefix(prefix).rpartition("/")
         try:
             with self._folder(folder, prefix) as directory:
                 yield from self._walk(directory, folder + "/" if folder else "", beginning)
@@ -102,7 +102,7 @@ class DirectoryStore(Store):
             return
 
     def delete(self, name: str) -> None:
-        folder, _, file_name = check_name(name).rpartition("/")
+        folder, _slash, file_name = check_name(name).rpartition("/")
         with (
             contextlib.suppress(ObjectMissingError),
             self._folder(folder, name) as directory,
@@ -192,7 +192,7 @@ class DirectoryStore(Store):
     @contextlib.contextmanager
     def _opened(self, name: str) -> t.Iterator[tuple[int, int]]:
         """Open an object; yield its descriptor and its size in bytes."""
-        folder, _, file_name = check_name(name).rpartition("/")
+        folder, _slash, file_name = check_name(name).rpartition("/")
         with self._folder(folder, name) as directory, self._of_object("read", name):
             descriptor = os.open(file_name, _READ_FLAGS, dir_fd=directory)
         try:

@@ -303,7 +303,7 @@ def _by_name(info: ObjectInfo) -> str:
 
 
 def _read_entry(file: os.DirEntry[str]) -> _Entry | None:
-    sequence, _, name = file.name.partition(_SLASH)
+    sequence, _slash, name = file.name.partition(_SLASH)
     if not sequence.isdigit() or not name:
         return None
     try:
