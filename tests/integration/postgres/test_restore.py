@@ -22,11 +22,13 @@ from ansible_collections.dfr.continuity.plugins.module_utils._postgres.restore i
     restore_database,
 )
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.errors import (
+    DependencyError,
     InputError,
     IntegrityError,
     TargetError,
 )
 
+from ...environment.containers import podman
 from ...environment.processes import wait_until, working_directory
 from .scene import BALLAST, BALLAST_ROWS, PART, ROWS, Meddling, Scene, children, furnish, reach
 
@@ -426,3 +428,26 @@ def test_a_role_that_may_not_create_databases_is_told_so(saved, other_postgres):
     name, password = other_postgres.new_role()
     with pytest.raises(TargetError, match="may not create databases"):
         scene.restore(backup_id, reach(other_postgres, user=name, password=password), owner=name)
+
+
+@pytest.fixture
+def older_from_inside(postgres_17, make_cluster):
+    """A server of version 15, reached with the programs of version 17 that are in a container."""
+    cluster = make_cluster(settings={"listen_addresses": "*"})
+    with open(cluster.data / "pg_hba.conf", "a") as file:
+        file.write("host all all all scram-sha-256\n")
+    cluster.sql("SELECT pg_reload_conf()")
+    gateway = podman("inspect", "--format", "{{.NetworkSettings.Gateway}}", postgres_17.container_name)
+    return cluster, reach(cluster, host=gateway, container=postgres_17.container_name)
+
+
+def test_programs_newer_than_the_server(scene, older_from_inside):
+    """Version 17's pg_restore sets a parameter that 15 does not know."""
+    cluster, connection = older_from_inside
+    made = furnish(cluster)
+    backup_id, record = scene.dump(connection, made.name, checksums=True)
+    assert record["facts"]["pg_dump_version"].startswith("17.")
+    result = scene.restore(backup_id, connection, name="again", owner="postgres")
+    assert result.checks == EQUAL
+    with pytest.raises(DependencyError, match="dump was made by 17"):
+        scene.restore(backup_id, reach(cluster), name="once_more", owner="postgres")
