@@ -88,6 +88,12 @@ options:
       - Whether to compare the rows with the checksums of the backup, when it has some.
     type: bool
     default: true
+  neutralise:
+    description:
+      - Make a copy of an Odoo harmless (no mail, no jobs, no payments) with the SQL that Odoo printed when it was backed
+        up, before the restored database gets its name. The task fails when the backup has no such SQL.
+    type: bool
+    default: false
 requirements:
   - pg_restore and psql, at least as new as the server and as the pg_dump that made the backup
 seealso:
@@ -105,6 +111,7 @@ EXAMPLES = r"""
     part: db1.shop.database
     database: shop_copy
     owner: odoo
+    neutralise: true
     connection:
       run_as: postgres
 
@@ -157,6 +164,11 @@ size:
   returned: success
   type: int
   sample: 3012345678
+lacking:
+  description: What the backup itself lacks of the part, or empty.
+  returned: success
+  type: str
+  sample: ""
 database:
   description: Name of the restored database.
   returned: success
@@ -167,6 +179,11 @@ plan:
   returned: success, in check mode
   type: dict
   sample: {name: shop_copy, exists: false, size: 3500000000, jobs: 1, roles_to_create: []}
+neutralised:
+  description: Whether the Odoo in it was made harmless.
+  returned: success, not in check mode
+  type: bool
+  sample: true
 replaced:
   description: Whether a database of that name was replaced.
   returned: success, not in check mode
@@ -244,6 +261,7 @@ def main() -> None:
             "locale": {"type": "str"},
             "check_space": {"type": "bool", "default": True},
             "checksums": {"type": "bool", "default": True},
+            "neutralise": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )

@@ -61,7 +61,7 @@ def _supervise(job: str, script: bytes, limit: float) -> None:
     stopped = False
     status = _exit_status(module)
     while status is None:
-        stopped = os.path.exists(os.path.join(job, "stop")) or not os.path.isdir(job)
+        stopped = _is_unwanted(job)
         if stopped or (deadline is not None and time.monotonic() > deadline):
             status = _end(module)
             break
@@ -133,8 +133,12 @@ def _write_done(job: str, status: int) -> None:
 
 def _await_collection(job: str) -> None:
     patience = time.monotonic() + KEPT
-    while os.path.isdir(job) and time.monotonic() < patience:
+    while not _is_unwanted(job) and time.monotonic() < patience:
         time.sleep(1)
+
+
+def _is_unwanted(job: str) -> bool:
+    return os.path.exists(os.path.join(job, "stop")) or not os.path.isdir(job)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._apps.odoo_neutralise import neutraliser
 from .._postgres.connection import Connection
 from .._postgres.restore import RestoreOptions, plan_restore, restore_database
 from .opening import describe_source, opened_part
@@ -17,16 +18,23 @@ def database_restore(work: Work) -> Result:
     """Do what the module ``database_restore`` promises."""
     connection = Connection.from_settings(work.params["connection"] or {})
     options = _options(work.params)
-    with opened_part(work) as reader:
-        source = describe_source(reader)
+    with opened_part(work) as part:
+        reader, source = part.reader, describe_source(part)
+        finish = neutraliser(reader) if work.params["neutralise"] else None
         if work.check_mode:
             plan = plan_restore(reader, connection, options).to_json()
             work.warn(plan.pop("warnings"))
             return {"changed": True, **source, "database": plan["name"], "plan": plan}
-        restored = restore_database(reader, connection, options).to_json()
+        restored = restore_database(reader, connection, options, finish).to_json()
     work.outcome.size = source["size"]
     work.warn(restored.pop("warnings"))
-    return {"changed": True, **source, "database": restored.pop("name"), **restored}
+    return {
+        "changed": True,
+        **source,
+        "database": restored.pop("name"),
+        "neutralised": finish is not None,
+        **restored,
+    }
 
 
 def _options(params: t.Mapping[str, t.Any]) -> RestoreOptions:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import typing as t
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from .._command.selection import choose_for_restore
 from .._repository.part_reader import PartReader
 from .._repository.repository import open_repository
-from .._repository.summary import read_chain
+from .._repository.summary import SUCCESS, Chain, read_chain
 from .._status.log import Step
 from .recovery_keys import needed_recovery_key
 from .running import Work
@@ -22,26 +23,53 @@ SPEC: dict[str, t.Any] = {
 }
 
 
+@dataclass(frozen=True)
+class OpenedPart:
+    """A part to be restored, and what the backup itself lacks of it (empty: nothing)."""
+
+    reader: PartReader
+    lacking: str
+
+
 def restore_step(action: str, params: t.Mapping[str, t.Any], path: str = "") -> Step:
     """Return what the log calls the restoring of a part."""
     return Step(action, "", params["backup_id"], params["part"], path)
 
 
 @contextmanager
-def opened_part(work: Work) -> t.Iterator[PartReader]:
-    """Open the part that the module's parameters name; ``latest`` is the newest backup in which it is whole."""
+def opened_part(work: Work) -> t.Iterator[OpenedPart]:
+    """Open the part that the module's parameters name; ``latest`` is the newest backup in which it is whole.
+
+    What the backup lacks of the part becomes a warning.
+    """
     params = work.params
     recovery_key = needed_recovery_key(params)
     with open_repository(params["repository"], recovery_key) as repository:
         work.progress.begin("reading summaries")
-        chosen = choose_for_restore(repository, read_chain(repository), params["backup_id"], [params["part"]])
+        chain = read_chain(repository)
+        chosen = choose_for_restore(repository, chain, params["backup_id"], [params["part"]])
         with repository.open_part(chosen, params["part"], recovery_key, progress=work.progress) as reader:
-            yield reader
+            lacking = _lacking(chain, chosen, params["part"])
+            if lacking:
+                work.warn(
+                    [f"The part {params['part']} of the backup {chosen} was not whole when it was made: {lacking}"]
+                )
+            yield OpenedPart(reader, lacking)
 
 
-def describe_source(reader: PartReader) -> dict[str, t.Any]:
-    """Return where restored data came from, and how old it is."""
-    record = reader.record
+def _lacking(chain: Chain, backup_id: str, part: str) -> str:
+    for summary in chain.summaries:
+        if summary.backup_id == backup_id:
+            for entry in summary.document["parts"]:
+                if entry["part"] == part and entry["status"] != SUCCESS:
+                    return str(entry["reason"] or "the reason was not recorded")
+            return ""
+    return "the backup was never finished, so nobody has looked whether it is whole"
+
+
+def describe_source(part: OpenedPart) -> dict[str, t.Any]:
+    """Return where restored data came from, how old it is, and what it lacks."""
+    record = part.reader.record
     return {
         "backup_id": record["backup"],
         "part": record["part"],
@@ -50,4 +78,5 @@ def describe_source(reader: PartReader) -> dict[str, t.Any]:
         "backup_started": record["started"],
         "backup_finished": record["finished"],
         "size": record["bytes"]["source"],
+        "lacking": part.lacking,
     }

@@ -68,8 +68,6 @@ class Ansible:
 
     def play(self, *tasks: t.Mapping[str, t.Any], options: t.Sequence[str] = (), hosts: str = "db1") -> Played:
         """Run tasks and return what came of them, whether they succeeded or not."""
-        results = self.directory / "results"
-        results.unlink(missing_ok=True)
         done = subprocess.run(
             self.command(tasks, *options, hosts=hosts),
             cwd=self.directory,
@@ -79,8 +77,14 @@ class Ansible:
             stdin=subprocess.DEVNULL,
             text=True,
         )
+        return self.played(done.returncode, done.stdout)
+
+    def played(self, code: int, output: str) -> Played:
+        """Return what the last run has left: its results, besides its exit code and output."""
+        results = self.directory / "results"
         text = results.read_text(encoding="utf-8") if results.exists() else ""
-        return Played(done.returncode, done.stdout, [json.loads(line) for line in text.splitlines()])
+        results.unlink(missing_ok=True)
+        return Played(code, output, [json.loads(line) for line in text.splitlines()])
 
     def module(self, name: str, *, check: bool = False, diff: bool = False, **arguments: t.Any) -> dict[str, t.Any]:
         """Run one module of this collection and return its result."""
