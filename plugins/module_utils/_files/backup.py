@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 
 from .._repository.errors import InputError
 from .._repository.part_writer import PartWriter
-from .._repository.references import INLINE, StreamReference
-from .cache import CacheReader, CacheWriter, Known
+from .._repository.references import StreamReference
+from .batch import Batch, Job, Things, store_things
+from .cache import CacheReader, CacheWriter
 from .content import FileStorer, Stored
-from .directory import Directory
 from .entries import BLOCK, CHARACTER, DIRECTORY, FIFO, FILE, LINK, SYMLINK, Entry
 from .findings import CHANGED, CORRUPT, FAILED, INCOMPLETE, SKIPPED, VANISHED, Findings
 from .links import LinkTable
@@ -36,11 +36,6 @@ TREE, FILESTORE, SINGLE_FILE = "tree", "odoo_filestore", "file"
 #: The name of the stream of entries in the manifest, and the version of its format.
 ENTRIES, ENTRIES_FORMAT = "entries", 1
 
-#: A batch ends with so many bytes or files to be read, or so many things in all, or open directories.
-_BATCH_BYTES = 1 << 20
-_BATCH_FILES = 128
-_BATCH_THINGS = 1024
-_BATCH_DIRECTORIES = 16
 #: A file larger than this is cut by the walking thread, and its chunks are stored by all threads.
 _BIG = 8 << 20
 
@@ -152,48 +147,6 @@ def backup_file(
         return run.finish({"root": os.path.dirname(path), "container": container}, "fail", None)
 
 
-class _Job(t.NamedTuple):
-    """A file to be read. ``target``: it is another name of that path, to be read only if that one is lost."""
-
-    path: bytes
-    directory: Directory
-    name: bytes
-    linked: bool = False
-    target: bytes = b""
-
-
-class _Batch:
-    """A stretch of the walk: things done, and files to be read by one thread."""
-
-    def __init__(self) -> None:
-        self.things: list[Stored | _Job] = []
-        self.files = 0
-        self._bytes = 0
-        self._directories: set[Directory] = set()
-
-    def add(self, thing: Stored | _Job, size: int = 0) -> None:
-        """Append something; ``size`` is how much of it is to be read."""
-        self.things.append(thing)
-        if isinstance(thing, _Job):
-            self._directories.add(thing.directory)
-            if not thing.target:
-                self.files += 1
-                self._bytes += size
-
-    @property
-    def full(self) -> bool:
-        """Tell whether the batch is to be handed on."""
-        return (
-            len(self.things) >= _BATCH_THINGS
-            or self._bytes >= _BATCH_BYTES
-            or self.files >= _BATCH_FILES
-            or len(self._directories) >= _BATCH_DIRECTORIES
-        )
-
-
-_Done = list["Stored | _Job"]
-
-
 class _Run:
     """One run over one tree."""
 
@@ -214,8 +167,8 @@ class _Run:
         self._links = LinkTable() if kind != FILESTORE else None
         self._storer = FileStorer(part, self._owners, self._cache, checks_names=kind == FILESTORE)
         self._stream = part.open_stream()
-        self._batch = _Batch()
-        self._pending: deque[Future[_Done] | _Done] = deque()
+        self._batch = Batch()
+        self._pending: deque[Future[Things] | Things] = deque()
         self._lost: dict[bytes, bytes] = {}
         self._counts = dict.fromkeys((FILE, DIRECTORY, SYMLINK, LINK, FIFO, CHARACTER, BLOCK), 0)
         self._unchanged = 0
@@ -256,28 +209,14 @@ class _Run:
         if linked and self._links is not None:
             first = self._links.first_name(status, path)
             if first is not None:
-                self._batch.add(_Job(path, found.directory, found.name, True, first))
+                self._batch.add(Job(path, found.directory, found.name, status.st_size, True, first))
                 return
         known = self._known.find(path, status)
-        if known is not None and self._is_stored(known, status.st_size):
-            self._unchanged += 1
-            self._batch.add(Stored(path, FILE, known.entry, status.st_size, known.record))
-        elif min(status.st_size, status.st_blocks * 512) > _BIG:
+        if known is None and min(status.st_size, status.st_blocks * 512) > _BIG:
             self._hand_on()
             self._pending.append([self._storer.store(path, found.directory, found.name, linked=linked, big=True)])
         else:
-            self._batch.add(_Job(path, found.directory, found.name, linked), status.st_size)
-
-    def _is_stored(self, known: Known, size: int) -> bool:
-        """Tell whether all chunks of an unchanged file are still in the repository."""
-        has = self._part.has
-        for chunk_id in known.ids:
-            if not has(chunk_id):
-                return False
-        if len(known.ids) > INLINE:
-            # The list of the ids is stored in chunks too; what is there already is not stored again.
-            self._part.reference(size, known.ids)
-        return True
+            self._batch.add(Job(path, found.directory, found.name, status.st_size, linked, known=known))
 
     def _special(self, found: Found) -> Stored:
         """Make the entry of what is no regular file."""
@@ -307,22 +246,14 @@ class _Run:
     # Batches, there and back
 
     def _hand_on(self) -> None:
-        """Send the batch to the pool, unless there is nothing to read in it, and take what has come back."""
-        batch, self._batch = self._batch, _Batch()
-        if batch.things:
-            self._pending.append(self._part.submit(self._read, batch.things) if batch.files else batch.things)
+        """Send the batch to the pool, unless there is nothing to do in it, and take what has come back."""
+        batch, self._batch = self._batch, Batch()
+        if batch.has_work:
+            self._pending.append(self._part.submit(store_things, self._part, self._storer, batch.things))
+        elif batch.things:
+            self._pending.append(batch.things)
         while self._pending and (len(self._pending) > 4 * self._part.workers or _is_done(self._pending[0])):
             self._take_first()
-
-    def _read(self, things: _Done) -> _Done:
-        """Read the files of a batch; in a thread of the pool."""
-        store = self._storer.store
-        return [
-            store(thing.path, thing.directory, thing.name, linked=thing.linked)
-            if isinstance(thing, _Job) and not thing.target
-            else thing
-            for thing in things
-        ]
 
     def _take_first(self) -> None:
         first = self._pending.popleft()
@@ -338,6 +269,7 @@ class _Run:
                 lines.append(b"\n")
                 self._counts[stored.type] += 1
                 read += stored.size
+                self._unchanged += stored.unchanged
                 if stored.record:
                     self._cache.add(stored.record)
             if self._on_file is not None and stored.type in (FILE, LINK):
@@ -352,7 +284,7 @@ class _Run:
         if stored.linked and not stored.entry:
             self._lost[stored.path] = b""
 
-    def _link(self, job: _Job) -> Stored:
+    def _link(self, job: Job) -> Stored:
         """Make the entry of another name of a file; where the first name was lost, this one takes its place."""
         target = self._lost.get(job.target, job.target)
         if target:
@@ -433,7 +365,7 @@ _EMPTY = {
 }
 
 
-def _is_done(pending: Future[_Done] | _Done) -> bool:
+def _is_done(pending: Future[Things] | Things) -> bool:
     return isinstance(pending, list) or pending.done()
 
 

@@ -16,41 +16,61 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import itertools
 import json
 import os
 import typing as t
 
 from .._repository.errors import TargetError
+from .._repository.references import ID_SIZE
 from .entries import order
 
 #: Nanoseconds.
 RACY = 2_000_000_000
 _FORMAT = 1
-_ID_DIGITS = 64
 #: A file of more chunks than this (some 64 GiB of them) is read each time rather than remembered in one line.
 MOST_CHUNKS = 1 << 16
 _TRAILER_LIMIT = 4096
 
 
-def status_key(status: os.stat_result) -> bytes:
-    """Return what must be equal for a file to be unchanged."""
-    return b"%d %d %d %d" % (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-
-
-class Known(t.NamedTuple):
-    """A file as it was last time: the ids of its chunks, its entry's line, and its line in the cache."""
-
-    ids: list[bytes]
-    entry: bytes
-    record: bytes
-
-
-def make_record(path: bytes, status: os.stat_result, ids: t.Sequence[bytes], entry: bytes) -> bytes:
-    """Return a line of the cache: path, status, chunk ids and entry, separated by NUL.
+def _prefix(path: bytes, status: os.stat_result) -> bytes:
+    """Return the beginning of a file's line: its path, and what must be equal for it to be unchanged.
 
     No path holds ``//``, so that stands for a newline in one.
     """
-    return b"\0".join((path.replace(b"\n", b"//"), status_key(status), b"".join(ids).hex().encode(), entry)) + b"\n"
+    return b"%s\0%d %d %d %d\0" % (
+        path.replace(b"\n", b"//"),
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        status.st_ino,
+    )
+
+
+def make_record(path: bytes, status: os.stat_result, ids: t.Sequence[bytes], entry: bytes) -> bytes:
+    """Return a line of the cache: path, status, chunk ids in hexadecimal and entry, separated by NUL."""
+    return b"%s%s\0%s\n" % (_prefix(path, status), b"".join(ids).hex().encode(), entry)
+
+
+class Known:
+    """A file as it was last time. ``record`` is its line in the cache."""
+
+    __slots__ = ("_start", "record")
+
+    def __init__(self, record: bytes, start: int) -> None:
+        self.record = record
+        self._start = start
+
+    @property
+    def ids(self) -> list[bytes]:
+        """The ids of its chunks."""
+        packed = bytes.fromhex(self.record[self._start : self.record.index(b"\0", self._start)].decode())
+        return [packed[i : i + ID_SIZE] for i in range(0, len(packed), ID_SIZE)]
+
+    @property
+    def entry(self) -> bytes:
+        """Its entry's line."""
+        return self.record[self.record.index(b"\0", self._start) + 1 : -1]
 
 
 class CacheReader:
@@ -61,13 +81,10 @@ class CacheReader:
         #: What the last run met, in all: files and bytes; 0 when unknown.
         self.files = self.bytes = 0
         self._lines: t.Iterator[bytes] = iter(())
-        self._path: bytes | None = None
-        self._fields: list[bytes] = []
-        self._record = b""
         self._file: t.BinaryIO | None = None
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             self._open(path, identity)
-        self._advance()
+        self._record = next(self._lines, b"")
 
     def _open(self, path: str, identity: t.Mapping[str, t.Any]) -> None:
         self._file = file = open(path, "rb")  # noqa: SIM115 - closed by close()
@@ -78,40 +95,34 @@ class CacheReader:
         file.seek(max(len(header), size - _TRAILER_LIMIT))
         trailer = file.read().rstrip(b"\n").rpartition(b"\n")[2]
         totals = json.loads(trailer)
-        end = size - len(trailer) - 1
-        if totals["sha256"] != _digest(file, end):
+        if totals["sha256"] != _digest(file, size - len(trailer) - 1):
             return
         self.files, self.bytes = int(totals["files"]), int(totals["bytes"])
         file.seek(len(header))
-        self._lines = _until(file, end - len(header))
-
-    def _advance(self) -> None:
-        self._record = record = next(self._lines, b"")
-        if not record:
-            self._path = None
-            return
-        self._fields = record[:-1].split(b"\0")
-        path = self._fields[0]
-        self._path = path.replace(b"//", b"\n") if b"//" in path else path
+        self._lines = itertools.islice(file, int(totals["lines"]))
 
     def find(self, path: bytes, status: os.stat_result) -> Known | None:
         """Return what was stored of a file last time if it is unchanged since. Paths must come in order."""
-        if self._path != path:
+        prefix = _prefix(path, status)
+        record = self._record
+        if not record.startswith(prefix):
             wanted = order(path)
-            while self._path is not None and order(self._path) < wanted:
-                self._advance()
-            if self._path != path:
+            while record and order(_path_of(record)) < wanted:
+                record = next(self._lines, b"")
+            self._record = record
+            if not record.startswith(prefix):
                 return None
-        _path, key, ids, entry = self._fields
-        if key != status_key(status):
-            return None
-        packed = bytes.fromhex(ids.decode())
-        return Known([packed[i : i + 32] for i in range(0, len(packed), 32)], entry, self._record)
+        self._record = next(self._lines, b"")
+        return Known(record, len(prefix))
 
     def close(self) -> None:
         """Let go of the file."""
         if self._file is not None:
             self._file.close()
+
+
+def _path_of(record: bytes) -> bytes:
+    return record[: record.index(b"\0")].replace(b"//", b"\n")
 
 
 def _header(identity: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -130,15 +141,6 @@ def _digest(file: t.BinaryIO, end: int) -> str:
     return digest.hexdigest()
 
 
-def _until(file: t.BinaryIO, left: int) -> t.Iterator[bytes]:
-    """Yield lines of ``file`` until ``left`` bytes of it have been read."""
-    for line in file:
-        left -= len(line)
-        if left < 0:
-            return
-        yield line
-
-
 class CacheWriter:
     """The cache for the next run. Only :meth:`commit` makes it take the old one's place.
 
@@ -151,6 +153,7 @@ class CacheWriter:
         self._racy_from = started - RACY
         self._digest = hashlib.sha256()
         self._waiting: list[bytes] = []
+        self._lines = 0
         self._file = self._create()
         self._write([json.dumps(_header(identity), sort_keys=True).encode() + b"\n"])
 
@@ -177,12 +180,16 @@ class CacheWriter:
         """Append a line made by :func:`make_record`, in the order of the scan."""
         self._waiting.append(record)
         if len(self._waiting) >= 256:
-            self._write(self._waiting)
-            self._waiting = []
+            self._flush()
 
     def is_racy(self, status: os.stat_result) -> bool:
         """Tell whether a file changed so late that a further change might not show; such a file is not remembered."""
         return status.st_ctime_ns >= self._racy_from
+
+    def _flush(self) -> None:
+        lines, self._waiting = self._waiting, []
+        self._lines += len(lines)
+        self._write(lines)
 
     def _write(self, lines: list[bytes]) -> None:
         if self._file is None:
@@ -197,10 +204,10 @@ class CacheWriter:
 
     def commit(self, files: int, size: int) -> None:
         """Put the new cache in the old one's place; ``files`` and ``size`` (bytes) are the totals of this run."""
-        self._write(self._waiting)
+        self._flush()
         if self._file is None:
             return
-        totals = {"bytes": size, "files": files, "sha256": self._digest.hexdigest()}
+        totals = {"bytes": size, "files": files, "lines": self._lines, "sha256": self._digest.hexdigest()}
         try:
             self._file.write(json.dumps(totals, sort_keys=True).encode() + b"\n")
             self._file.flush()

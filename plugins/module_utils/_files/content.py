@@ -38,7 +38,8 @@ class Stored(t.NamedTuple):
     """What became of one thing in the tree.
 
     ``entry`` is its line, empty when it was not stored; ``record`` its line in the cache, empty when it must be read
-    next time. ``findings`` are pairs of a kind and a reason. ``linked`` says that other names of it may follow.
+    next time. ``findings`` are pairs of a kind and a reason. ``linked`` says that other names of it may follow,
+    ``unchanged`` that it was stored last time already.
     """
 
     path: bytes
@@ -48,6 +49,7 @@ class Stored(t.NamedTuple):
     record: bytes = b""
     findings: tuple[tuple[str, str], ...] = ()
     linked: bool = False
+    unchanged: bool = False
 
 
 class _Reading(t.NamedTuple):

@@ -50,8 +50,7 @@ class Directory:
 
     def names(self) -> list[bytes]:
         """Return the names in this directory, sorted bytewise."""
-        with os.scandir(self.fd) as entries:
-            return sorted(os.fsencode(entry.name) for entry in entries)
+        return sorted(os.listdir(self.place(b"")))
 
     def place(self, name: bytes) -> bytes:
         """Return a path to a name in this directory, for calls that take no descriptor."""

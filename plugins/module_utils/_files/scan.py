@@ -61,14 +61,14 @@ def scan(
             except OSError as error:
                 findings.add(FAILED, path, error.strerror or str(error))
                 continue
-            is_directory = stat.S_ISDIR(status.st_mode)
-            if exclusion is not None and exclusion.matches(path, is_directory):
+            kind = stat.S_IFMT(status.st_mode)
+            if exclusion is not None and exclusion.matches(path, kind == stat.S_IFDIR):
                 continue
-            if not is_directory:
-                if stat.S_ISSOCK(status.st_mode):
-                    findings.add(SKIPPED, path)
-                else:
-                    yield Found(path, status, directory, name, None)
+            if kind == stat.S_IFSOCK:
+                findings.add(SKIPPED, path)
+                continue
+            if kind != stat.S_IFDIR:
+                yield Found(path, status, directory, name, None)
                 continue
             if one_file_system and status.st_dev != top.st_dev:
                 yield Found(path, status, directory, name, None)

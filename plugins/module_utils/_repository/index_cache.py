@@ -20,6 +20,8 @@ from .index import IndexedPack, IndexObject
 from .pack import PackEntry
 
 _SCHEMA_VERSION = 1
+#: So many chunks are looked for by one statement; SQLite takes 999 parameters everywhere.
+_ASKED_AT_ONCE = 500
 _SCHEMA = """
 CREATE TABLE objects (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE packs (
@@ -195,6 +197,22 @@ class IndexCache:
                 (chunk_id, epoch),
             ).fetchone()
             return row[0] if row else None
+
+    def pack_numbers(self, chunk_ids: t.Sequence[bytes], epoch: int) -> dict[bytes, int]:
+        """Do what :meth:`pack_number` does for many chunks; those that are not there are not in the answer."""
+        found: dict[bytes, int] = {}
+        for start in range(0, len(chunk_ids), _ASKED_AT_ONCE):
+            asked = chunk_ids[start : start + _ASKED_AT_ONCE]
+            marks = ",".join("?" * len(asked))
+            with self._lock:
+                found.update(
+                    self._database.execute(
+                        "SELECT chunks.id, pack FROM chunks JOIN packs ON packs.number = chunks.pack "
+                        f"WHERE chunks.id IN ({marks}) AND packs.epoch >= ?",
+                        (*asked, epoch),
+                    )
+                )
+        return found
 
     def locate(self, chunk_id: bytes) -> ChunkLocation | None:
         """Return where a chunk is, or None."""

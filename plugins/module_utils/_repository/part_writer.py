@@ -92,6 +92,15 @@ class PartWriter:
         self._old_packs.add(number)
         return True
 
+    def missing(self, chunk_ids: t.Sequence[bytes]) -> set[bytes]:
+        """Return those of many chunks that are not in the repository, and note that this part refers to the others."""
+        missing = set(chunk_ids) - self._new
+        if missing and self._search_index:
+            found = self.repository.index.pack_numbers(list(missing), self.repository.settings.epoch)
+            self._old_packs.update(found.values())
+            missing -= found.keys()
+        return missing
+
     def chunk_id(self, chunk: bytes) -> bytes:
         """Return the id of a chunk: HMAC-SHA-256 under the repository's chunk key."""
         return hmac.digest(self.repository.chunk_key, chunk, "sha256")
