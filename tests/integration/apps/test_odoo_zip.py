@@ -110,3 +110,22 @@ def test_what_is_not_of_odoo_is_not_exported(scene, postgres, tmp_path):
     with scene.reading(backup_id) as reader, pytest.raises(InputError, match="not the database of an Odoo"):
         export_zip(reader, None, str(tmp_path / "x.zip"), Client(Connection()))
     assert list(tmp_path.glob("x.zip*")) == []
+
+
+@pytest.mark.parametrize("before", [b"", b"\\restrict KEY\n\\unrestrict KEY\n"])
+def test_a_zip_cannot_run_commands_on_the_machine_that_restores_it(scene, other_postgres, tmp_path, before):
+    """Plain SQL goes through psql, which obeys commands that stand in it."""
+    trace = tmp_path / "trace"
+    sql = b"-- PostgreSQL database dump\n" + before + f"\\! touch {trace}\nSELECT 1;\n".encode()
+    manifest = {"odoo_dump": "1", "db_name": "evil", "version": "19.0", "major_version": "19.0", "pg_version": "15.0"}
+    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as made:
+        made.writestr("dump.sql", sql)
+        made.writestr("manifest.json", json.dumps({**manifest, "modules": {"base": "19.0.1.3"}}))
+    backup_id = new_backup_id()
+    with scene.open() as repository:
+        import_zip(str(tmp_path / "evil.zip"), repository, backup_id, "db1.shop")
+    before_it = other_postgres.databases()
+    with pytest.raises(TargetError, match="restrict"):
+        scene.restore(backup_id, reach(other_postgres), part="db1.shop.database")
+    assert not trace.exists()
+    assert other_postgres.databases() == before_it
