@@ -34,11 +34,13 @@ class Progress:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._now = ProgressSnapshot(started=time.time())
+        self._done = self._stored = self._items = 0
 
     def begin(self, phase: str, total: int | None = None, items_total: int | None = None) -> None:
         """Start a named phase; ``done`` and ``items`` start again from zero."""
         with self._lock:
-            self._now = ProgressSnapshot(phase, time.time(), 0, total, self._now.stored, 0, items_total)
+            self._now = ProgressSnapshot(phase, time.time(), total=total, items_total=items_total)
+            self._done = self._items = 0
 
     def expect(self, total: int | None, items_total: int | None = None) -> None:
         """Say how much there is to do, once known."""
@@ -46,14 +48,16 @@ class Progress:
             self._now = replace(self._now, total=total, items_total=items_total)
 
     def add(self, done: int = 0, stored: int = 0, items: int = 0) -> None:
-        """Count work that has just been finished."""
+        """Count work that has just been finished; cheap, since it is called for every chunk."""
         with self._lock:
-            now = self._now
-            self._now = replace(now, done=now.done + done, stored=now.stored + stored, items=now.items + items)
+            self._done += done
+            self._stored += stored
+            self._items += items
 
     def snapshot(self) -> ProgressSnapshot:
         """Return the state of this moment."""
-        return self._now
+        with self._lock:
+            return replace(self._now, done=self._done, stored=self._stored, items=self._items)
 
 
 class Watcher(t.Protocol):
