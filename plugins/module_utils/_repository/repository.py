@@ -189,6 +189,11 @@ def open_repository(given: t.Mapping[str, t.Any], opener: Identity | RecoveryKey
 
 def read_settings(access: RepositoryAccess) -> RepositorySettings:
     """Return the settings of an existing repository, checked against the pinned administrators."""
+    if _is_missing_directory(access.store):
+        raise ObjectMissingError(
+            f"There is no repository in {access.store.location}: the directory does not exist.",
+            "Mount the file system it is on, correct the location, or make a repository there.",
+        )
     try:
         data = access.store.get(SETTINGS)
     except ObjectMissingError as error:
@@ -265,9 +270,13 @@ def configure_repository(
     return _change(trusting, before, wanted, administrator, recovery_key, dry_run)
 
 
+def _is_missing_directory(store: Store) -> bool:
+    return isinstance(store, DirectoryStore) and not os.path.lexists(store.location)
+
+
 def _existing_settings(access: RepositoryAccess) -> RepositorySettings | None:
     """Return the settings, or None for an empty place; anything else in that place is an error."""
-    if isinstance(access.store, DirectoryStore) and not os.path.lexists(access.store.location):
+    if _is_missing_directory(access.store):
         return None
     try:
         return read_settings(access)
