@@ -84,7 +84,7 @@ def backup_tree(
     """Store all that is in the directory ``root`` and finish the part.
 
     :arg kind: :data:`TREE`, or :data:`FILESTORE`, where each file's content must be what its name says.
-    :arg exclude: patterns of what is left out, see :mod:`.patterns`.
+    :arg exclude: patterns of what is left out, see :mod:`.patterns`. The cache of this program is always left out.
     :arg one_file_system: do not descend into file systems mounted below ``root``.
     :arg unreadable: ``fail``: a part that lacks unreadable files is degraded; ``warn``: they are only named.
     :arg container: the running container that ``root`` is in, instead of this host.
@@ -99,7 +99,8 @@ def backup_tree(
         raise InputError(f"kind: {kind!r} is not known.", f"Give {TREE} or {FILESTORE}.")
     if unreadable not in ("fail", "warn"):
         raise InputError(f"unreadable: {unreadable!r} is not known.", "Give fail or warn.")
-    exclusion = Exclusion(exclude)
+    own_cache = _inside(root, cache_dir or part.repository.cache_directory) if container is None else None
+    exclusion = Exclusion(exclude, [own_cache] if own_cache else [])
     place = open_source(root, container, container_engine)
     if container is None:
         _check_apart(root, part.repository.store.location, exclusion)
@@ -113,18 +114,24 @@ def backup_tree(
 
 def _check_apart(root: str, location: str, exclusion: Exclusion) -> None:
     """Raise :class:`~.._repository.errors.InputError` for a repository in the tree itself, which would never end."""
-    if not os.path.isabs(location):
+    inside = _inside(root, location)
+    if inside is None:
         return
-    inside = os.path.relpath(os.path.realpath(location), os.path.realpath(root))
-    names = os.fsencode(inside).split(b"/")
-    if names[0] == b".." or any(exclusion.matches(b"/".join(names[: count + 1]), True) for count in range(len(names))):
+    names = inside.split(b"/")
+    if any(exclusion.matches(b"/".join(names[: count + 1]), True) for count in range(len(names))):
         return
     raise InputError(
         f"The repository {location} is in the tree {root} that is to be backed up.",
-        f"Leave it out with exclude: ['/{inside}/'], or keep it on another machine."
-        if inside != "."
-        else "Keep it elsewhere.",
+        f"Leave it out with exclude: ['/{os.fsdecode(inside)}/'], or keep it on another machine.",
     )
+
+
+def _inside(root: str, path: str) -> bytes | None:
+    """Return where a directory is in the tree ``root``; None when it is not in it."""
+    if not os.path.isabs(path):
+        return None
+    relative = os.path.relpath(os.path.realpath(path), os.path.realpath(root))
+    return None if relative.split("/")[0] == ".." else os.fsencode(relative)
 
 
 def backup_file(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+import typing as t
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ON_THE_WAY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -26,8 +27,9 @@ class Directory:
     def __init__(self, fd: int) -> None:
         self.fd = fd
 
-    def __del__(self) -> None:
-        os.close(self.fd)
+    def __del__(self, _close: t.Callable[[int], None] = os.close) -> None:
+        # Bound here, since at the end of the program modules are gone before the last directory.
+        _close(self.fd)
 
     def open_directory(self, name: bytes) -> Directory:
         """Open a directory in this one; raise :class:`OSError`, also when it is a symbolic link."""

@@ -86,9 +86,10 @@ def _translate(pattern: str, anchored: bool) -> tuple[bytes, bool]:
 class Exclusion:
     """What a backup leaves out. Whoever walks the tree does not descend into a directory that matches."""
 
-    def __init__(self, patterns: t.Sequence[str]) -> None:
+    def __init__(self, patterns: t.Sequence[str], paths: t.Sequence[bytes] = ()) -> None:
+        """Take patterns, and ``paths`` that are taken for what they are."""
         translated = [_translate(pattern, False) for pattern in patterns]
-        self.patterns = tuple(patterns)
+        translated += [(re.escape(path), False) for path in paths]
         self._any = _union([expression for expression, only_directories in translated if not only_directories])
         self._directories = _union([expression for expression, _only in translated])
 
@@ -98,7 +99,7 @@ class Exclusion:
         return expression is not None and expression.fullmatch(path) is not None
 
     def __bool__(self) -> bool:
-        return bool(self.patterns)
+        return self._directories is not None
 
 
 class Selection:

@@ -68,8 +68,7 @@ def open_target(path: str, container: str | None = None, engine: str | None = No
 
     A missing one is made, with the directories above it, or with ``make`` False None is returned.
 
-    Raises :class:`~.._repository.errors.TargetError` when it cannot be made or is no directory,
-    :class:`~.._repository.errors.InputError` for one that everybody shares, such as /tmp.
+    Raises :class:`~.._repository.errors.TargetError` when it cannot be made or is no directory.
     """
     root = _root(container, engine)
     label = _label(path, container)
@@ -80,9 +79,7 @@ def open_target(path: str, container: str | None = None, engine: str | None = No
         except FileNotFoundError:
             if not make:
                 return None
-            directory = _make(root, path.rstrip("/"))
-        if os.fstat(directory.fd).st_mode & stat.S_ISVTX:
-            raise InputError(f"{label} is shared by all users.", "Give a directory of its own below it.")
+            directory = _make(root, path.rstrip("/"), 0o700)
     except OSError as error:
         raise _unusable(TargetError, label, error) from error
     return Place(directory, root.owners, label)
@@ -106,15 +103,18 @@ def _absolute(path: str) -> str:
     return path
 
 
-def _make(root: Place, path: str) -> Directory:
-    """Make a directory and those above it, following links of those that exist inside ``root`` only."""
+def _make(root: Place, path: str, mode: int) -> Directory:
+    """Make a directory and those above it, following links of those that exist inside ``root`` only.
+
+    The directory itself is for its owner alone until a restore has given it what belongs to it.
+    """
     parent_path, name = os.path.split(path)
     try:
         directory, last = resolve_inside(root.directory, parent_path)
         parent = directory.open_directory(last)
     except FileNotFoundError:
-        parent = _make(root, parent_path)
-    os.mkdir(name, 0o755, dir_fd=parent.fd)
+        parent = _make(root, parent_path, 0o755)
+    os.mkdir(name, mode, dir_fd=parent.fd)
     made = parent.open_directory(os.fsencode(name))
     if root.owners != OwnerDomain():
         # In a container's user namespace, the root of this host is nobody.

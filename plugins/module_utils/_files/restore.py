@@ -364,6 +364,7 @@ class _Restore(TreeWalk):
             self._hand_on()
 
     def _link(self, entry: Entry, spot: Spot, target: bytes) -> Outcome:
+        self._reader.progress.add(items=1)
         *names, name = target.split(b"/")
         source = self._root.directory
         if source is None:
@@ -438,7 +439,7 @@ class _Restore(TreeWalk):
         for step in pending.steps:
             outcome_of_step = step()
             if outcome_of_step is not None:
-                self._note(outcome_of_step)
+                self._count(outcome_of_step)
 
     def _note(self, outcome: Outcome, size: int = 0) -> None:
         self._reader.progress.add(done=size, items=1)

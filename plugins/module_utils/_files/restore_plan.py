@@ -6,16 +6,20 @@
 from __future__ import annotations
 
 import os
+import stat
 import typing as t
 from dataclasses import dataclass, field
 
-from .._repository.errors import TargetError
+from .._repository.errors import InputError, TargetError
 from .directory import Directory, is_directory
 from .entries import FILE, Entry
 from .file_writer import FileWriter
+from .findings import show
 from .restore_walk import Frame, TreeWalk
 
 _BLOCK = 4096
+#: So many paths are named.
+_NAMED = 100
 
 
 @dataclass
@@ -24,7 +28,8 @@ class RestorePlan:
 
     ``size`` and ``things`` count all that is selected, ``writes`` and ``write_size`` what is not in the target as the
     backup has it; ``growth`` is how much more room the target needs at the end, ``largest`` the largest file that is
-    written beside the one it replaces; ``deletes`` counts what goes (with all below it as one).
+    written beside the one it replaces; ``deletes`` counts what goes (with all below it as one). ``write_paths`` and
+    ``delete_paths`` name the first of them.
     """
 
     size: int = 0
@@ -36,6 +41,8 @@ class RestorePlan:
     inodes: int = 0
     deletes: int = 0
     needed: set[bytes] = field(default_factory=set)
+    write_paths: list[str] = field(default_factory=list)
+    delete_paths: list[str] = field(default_factory=list)
 
 
 class PlanWalk(TreeWalk):
@@ -49,6 +56,16 @@ class PlanWalk(TreeWalk):
         self.plan = RestorePlan()
         super().__init__(*arguments, **options)
 
+    def _enter(self, entry: Entry, selected: bool) -> None:
+        if entry.path == b"" and selected and self._is_shared() and not entry.mode & stat.S_ISVTX:
+            # Giving /tmp the permissions of a filestore would lock everybody else out of it.
+            raise InputError(f"{self._label} is shared by all users.", "Give a directory of its own below it.")
+        super()._enter(entry, selected)
+
+    def _is_shared(self) -> bool:
+        root = self._root.directory
+        return root is not None and bool(os.fstat(root.fd).st_mode & stat.S_ISVTX)
+
     def make(self, frame: Frame, parent: Directory, name: bytes) -> bool:
         """Count a directory to be made."""
         self.lost(frame)
@@ -56,7 +73,7 @@ class PlanWalk(TreeWalk):
 
     def lost(self, frame: Frame) -> None:
         """Count a directory to be made in one that is to be made."""
-        self.plan.writes += 1
+        self._write(frame.path)
         self.plan.inodes += 1
         self.plan.growth += _BLOCK
 
@@ -64,7 +81,7 @@ class PlanWalk(TreeWalk):
         """Refuse, unless everything may be deleted."""
         if not self._delete:
             self.refuse(entry.path)
-        self.plan.deletes += 1
+        self._delete_one(entry.path)
 
     def leftover(self, directory: Directory, name: bytes) -> None:
         """Leave it; the restore removes it."""
@@ -84,7 +101,7 @@ class PlanWalk(TreeWalk):
                 present = None
         if present is not None and self._writer.is_same_at_a_glance(entry, present):
             return
-        plan.writes += 1
+        self._write(entry.path)
         if entry.type == FILE and entry.content is not None:
             room = -(-entry.content.size // _BLOCK) * _BLOCK
             plan.write_size += entry.content.size
@@ -102,7 +119,18 @@ class PlanWalk(TreeWalk):
         """Count what would be deleted."""
         if frame.directory is not None:
             for name in frame.strangers:
-                self.plan.deletes += not self.is_protected(frame, name, is_directory(frame.directory.status(name)))
+                if not self.is_protected(frame, name, is_directory(frame.directory.status(name))):
+                    self._delete_one(frame.path + b"/" + name if frame.path else name)
+
+    def _write(self, path: bytes) -> None:
+        self.plan.writes += 1
+        if len(self.plan.write_paths) < _NAMED:
+            self.plan.write_paths.append(show(path))
+
+    def _delete_one(self, path: bytes) -> None:
+        self.plan.deletes += 1
+        if len(self.plan.delete_paths) < _NAMED:
+            self.plan.delete_paths.append(show(path))
 
 
 def check_room(plan: RestorePlan, path: str, directory: Directory | None, label: str) -> None:

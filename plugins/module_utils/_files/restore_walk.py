@@ -107,7 +107,7 @@ class TreeWalk(ABC):
     def _leave(self, frame: Frame) -> None:
         frame.strangers += frame.present
         frame.present = []
-        if frame.directory is not None and frame.selected:
+        if frame.directory is not None and (frame.selected or frame.fresh):
             self.leave(frame)
 
     def _pass_strangers(self, frame: Frame, name: bytes) -> None:
@@ -203,7 +203,7 @@ class TreeWalk(ABC):
 
     @abstractmethod
     def leave(self, frame: Frame) -> None:
-        """Deal with the end of a selected directory that is there; ``frame.strangers`` are not in the backup."""
+        """Deal with the end of a directory that is selected or was made; ``frame.strangers`` are not in the backup."""
 
     def is_protected(self, frame: Frame, name: bytes, status_is_directory: bool) -> bool:
         """Tell whether the backup would have left this out, so that its absence says nothing."""

@@ -10,11 +10,13 @@ import functools
 import os
 import typing as t
 
-#: What the kernel makes up, or what only the file system that it comes from can use.
-_NOT_OURS = (b"system.nfs4_acl", b"trusted.overlay.", b"user.overlay.")
-_UNSUPPORTED = (errno.ENOTSUP, errno.ENOSYS, errno.EPERM, errno.ENODATA)
 DEFAULT_ACL = b"system.posix_acl_default"
 ACCESS_ACL = b"system.posix_acl_access"
+#: What a restore can bring back elsewhere. Labels of security modules belong to the machine (restorecon(8) sets them),
+#: and ``trusted.overlay.*`` to the layers of one container.
+_OURS = (b"user.", b"trusted.", b"security.capability", ACCESS_ACL, DEFAULT_ACL)
+_NOT_OURS = (b"trusted.overlay.", b"user.overlay.")
+_UNSUPPORTED = (errno.ENOTSUP, errno.ENOSYS, errno.EPERM, errno.ENODATA)
 
 Attributes = tuple[tuple[bytes, bytes], ...]
 
@@ -35,7 +37,7 @@ def read_xattrs(place: int | bytes, *, follow: bool = False) -> Attributes:
         raise
     found = []
     for name in sorted(map(os.fsencode, names)):
-        if name.startswith(_NOT_OURS):
+        if not name.startswith(_OURS) or name.startswith(_NOT_OURS):
             continue
         try:
             found.append((name, os.getxattr(place, name, follow_symlinks=follow)))
@@ -60,10 +62,8 @@ def write_xattrs(place: int | bytes, wanted: Attributes, *, follow: bool) -> lis
 
 
 def _try(name: bytes, action: t.Callable[[], None]) -> list[str]:
-    # A label of a security module belongs to the machine; it is set anew by what manages it there.
     try:
         action()
     except OSError as error:
-        if name != b"security.selinux":
-            return [f"{name.decode('utf-8', 'backslashreplace')}: {error.strerror}"]
+        return [f"{name.decode('utf-8', 'backslashreplace')}: {error.strerror}"]
     return []

@@ -186,6 +186,24 @@ def test_single_paths_are_restored(scene: Scene, backup: str, paths: list[str], 
     assert not scene.restore(backup, target, paths=paths).written
 
 
+def test_directories_on_the_way_get_what_belongs_to_them(scene: Scene, backup: str) -> None:
+    (scene.tree / "dir").chmod(0o2711)
+    os.chown(scene.tree / "dir", 12345, 54321)
+    os.utime(scene.tree / "dir", ns=(LONG_AGO, LONG_AGO))
+    backup_id, _result = scene.back_up()
+    target = scene.root / "some"
+    scene.restore(backup_id, target, paths=["dir/deep/d"])
+    status = (target / "dir").stat()
+    assert (status.st_mode & 0o7777, status.st_uid, status.st_gid) == (0o2711, 12345, 54321)
+    assert status.st_mtime_ns == LONG_AGO
+    # The target itself was not asked for: it is for who made it.
+    assert target.stat().st_mode & 0o7777 == 0o700
+    # One that was there stays as it was.
+    (target / "dir").chmod(0o755)
+    scene.restore(backup_id, target, paths=["dir/deep/e"])
+    assert (target / "dir").stat().st_mode & 0o7777 == 0o755
+
+
 def test_paths_that_are_not_there_are_named_and_nothing_is_made(scene: Scene, backup: str) -> None:
     with pytest.raises(InputError) as raised:
         scene.restore(backup, scene.root / "some", paths=["a", "nope", "dir/*.pdf"])
@@ -202,6 +220,7 @@ def test_a_dry_run_tells_and_changes_nothing(scene: Scene, backup: str, target: 
     result = scene.restore(backup, target, dry_run=True, delete=True)
     assert (result.changed, result.written, result.deleted) == (True, 2, 1)
     assert result.size == sum((scene.tree / path).stat().st_size for path in ("b", "dir/deep/d"))
+    assert (result.plan.write_paths, result.plan.delete_paths) == (["b", "dir/deep/d"], ["stranger"])
     assert describe(target) == before
     everything = scene.restore(backup, scene.root / "nowhere", dry_run=True)
     assert everything.written == len(describe(scene.tree)) - 2  # not the root, which is made anyway, nor the hard link
@@ -334,6 +353,14 @@ def test_two_restores_into_one_place_do_not_meet(scene: Scene, backup: str, targ
 def test_a_target_that_is_no_place_of_its_own_is_refused(scene: Scene, backup: str, target: str) -> None:
     with pytest.raises(InputError, match=target):
         scene.restore(backup, Path(target))
+
+
+def test_a_tree_that_is_shared_itself_can_be_restored_twice(scene: Scene) -> None:
+    scene.tree.chmod(0o1777)
+    backup_id, _result = scene.back_up()
+    for _run in range(2):
+        scene.restore(backup_id, scene.root / "restored")
+    assert (scene.root / "restored").stat().st_mode & 0o7777 == 0o1777
 
 
 def test_a_target_that_is_a_file_is_refused(scene: Scene, backup: str) -> None:

@@ -19,7 +19,14 @@ import pytest
 
 from ansible_collections.dfr.continuity.plugins.module_utils._files.cache import RACY
 from ansible_collections.dfr.continuity.plugins.module_utils._files.reading import missing_content, read_content
-from ansible_collections.dfr.continuity.plugins.module_utils._repository.errors import InputError, SourceError
+from ansible_collections.dfr.continuity.plugins.module_utils._files.tree_writer import TreeWriter
+from ansible_collections.dfr.continuity.plugins.module_utils._repository.encoding import new_backup_id
+from ansible_collections.dfr.continuity.plugins.module_utils._repository.errors import (
+    InputError,
+    IntegrityError,
+    SourceError,
+)
+from ansible_collections.dfr.continuity.plugins.module_utils._repository.keys import RecoveryKey
 from ansible_collections.dfr.continuity.tests.integration.files.scene import (
     LONG_AGO,
     PART,
@@ -230,6 +237,43 @@ def test_what_the_repository_lost_is_stored_again(scene: Scene) -> None:
     assert result.record["facts"]["unchanged_files"] == 0
     scene.restore(backup_id, scene.root / "restored")
     assert (scene.root / "restored/f").read_bytes() == random_bytes(50_000)
+
+
+def test_a_new_recipient_can_read_what_was_unchanged(scene: Scene) -> None:
+    (scene.tree / "f").write_bytes(random_bytes(50_000))
+    make_old(scene.tree)
+    scene.back_up()
+    old_key, new_key = scene.site.recovery_key, RecoveryKey.generate()
+    scene.site.configure(recipients=(old_key.recipient, new_key.recipient))
+    scene.site.recovery_key = new_key
+    backup_id, _result = scene.back_up()
+    scene.restore(backup_id, scene.root / "restored")
+    assert (scene.root / "restored/f").read_bytes() == random_bytes(50_000)
+
+
+def test_the_cache_of_this_program_is_left_out(scene: Scene) -> None:
+    (scene.tree / "f").write_text("x")
+    backup_id, result = scene.back_up(scene.root, exclude=["/repository"])
+    assert not any(path.startswith(b"cache-db1/") for path in scene.entries(backup_id).keys() - {b"cache-db1"})
+    assert result.record["facts"]["changed_files"] == 0
+
+
+def test_a_tree_from_nowhere_is_restored_like_any_other(scene: Scene) -> None:
+    backup_id = new_backup_id()
+    with scene.site.open() as repository, repository.write_part(backup_id, PART, kind="odoo_filestore") as part:
+        writer = TreeWriter(part)
+        writer.add_directory(b"")
+        writer.add_directory(b"ab", mode=0o700, mtime=LONG_AGO)
+        assert writer.add_file(b"ab/big", [random_bytes(3 << 20), b"end"], mtime=LONG_AGO) == (3 << 20) + 3
+        writer.add_file(b"empty", [], mode=0o600)
+        with pytest.raises(IntegrityError):
+            writer.add_file(b"aa", [])
+        record = writer.finish({"root": "a zip"}, facts={"more": 1})
+    assert record["bytes"]["source"] > 3 << 20
+    assert (record["facts"]["files"], record["facts"]["more"]) == (2, 1)
+    scene.restore(backup_id, scene.root / "restored")
+    assert (scene.root / "restored/ab/big").read_bytes() == random_bytes(3 << 20) + b"end"
+    assert (scene.root / "restored/ab").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_damaged_cache_is_as_good_as_none(scene: Scene) -> None:
