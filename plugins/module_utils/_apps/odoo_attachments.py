@@ -4,12 +4,13 @@
 """Odoo's attachments: the list of them in the database, and whether the filestore has the file of each.
 
 The list is read in the dump's own snapshot and kept with the dump as the stream ``attachments``: one JSON object a
-line, ``{"store_fname", "checksum", "file_size", "rows", "ids"}``, one line for each file, sorted as the entries of a
-tree are (``ids`` are the first few). Memory does not grow with their number.
+line, ``{"path", "store_fname", "checksum", "file_size", "rows", "ids"}``, one line for each file, sorted as the entries
+of a tree are (``ids`` are the first few). Memory does not grow with their number.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import tempfile
 import typing as t
@@ -22,6 +23,8 @@ from .._repository.references import StreamReference
 #: Ids of attachments named for each file, and files named in a list of missing or corrupt ones.
 _IDS = 5
 _NAMED = 1000
+#: Lines handled at a time.
+_BATCH = 1000
 #: Files named in a warning.
 _TOLD = 10
 
@@ -95,16 +98,18 @@ class AttachmentList:
         self._file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115 - closed by close()
         self.files = 0
 
-    def add(self, row: t.Mapping[str, t.Any]) -> None:
-        """Append one file."""
-        self._file.write(json.dumps([row["path"], row["rows"], row["ids"]]).encode() + b"\n")
-        self.files += 1
+    def add(self, lines: t.Sequence[str]) -> bytes:
+        """Append files, each as a line of the stream without its end; return the stretch of the stream."""
+        data = "".join(f"{line}\n" for line in lines).encode()
+        self._file.write(data)
+        self.files += len(lines)
+        return data
 
     def __iter__(self) -> t.Iterator[Wanted]:
         self._file.seek(0)
         for line in self._file:
-            path, rows, ids = json.loads(line)
-            yield Wanted(path, rows, tuple(ids))
+            row = json.loads(line)
+            yield Wanted(row["path"], row["rows"], tuple(row["ids"]))
 
     def close(self) -> None:
         """Let go of the file."""
@@ -114,10 +119,9 @@ class AttachmentList:
 def read_attachments(part: PartWriter, session: Session, attachments: AttachmentList) -> StreamReference:
     """Read the list in the session's snapshot into ``attachments`` and into a stream of the part."""
     writer = part.open_stream()
-    for row in session.rows(_LIST):
-        attachments.add(row)
-        stored = {name: row[name] for name in ("store_fname", "checksum", "file_size", "rows", "ids")}
-        writer.write(json.dumps(stored, sort_keys=True, separators=(",", ":")).encode() + b"\n")
+    lines = session.documents(_LIST)
+    while batch := list(itertools.islice(lines, _BATCH)):
+        writer.write(attachments.add(batch))
     return writer.close()
 
 

@@ -148,6 +148,11 @@ _KNOWN = [
         "an index uses a function of an extension that only a superuser may declare immutable, as it was when dumped",
         "Connect as a superuser for the restore.",
     ),
+    _Known(
+        r"canceling statement due to conflict with recovery",
+        "the server is a standby, and what it had to replay conflicted with the dump",
+        "Set hot_standby_feedback = on there, or raise max_standby_streaming_delay, or dump the primary.",
+    ),
     _Known(r"terminated by user", "someone or something told it to stop", "Run it again."),
     _Known(
         r"out of shared memory",

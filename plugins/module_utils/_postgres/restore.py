@@ -210,6 +210,8 @@ class _Restore:
         """Return how many connections restore at a time, see :class:`RestoreOptions`."""
         options = self._options
         possible = not is_plain(self._reader) and self._session.connection.container is None
+        if options.jobs is not None and options.jobs < 1:
+            raise InputError(f"A restore with {options.jobs} jobs does nothing.", "Give 1 or more.")
         if options.jobs is not None and options.jobs > 1:
             if options.directory is None or not possible:
                 raise InputError(

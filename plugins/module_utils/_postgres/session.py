@@ -114,11 +114,14 @@ class Session:
         for _line in self._run(_with(sql, parameters)):
             pass
 
+    def documents(self, sql: str, *parameters: t.Any) -> t.Iterator[str]:
+        """Yield the rows of a SELECT as they arrive, each as a JSON object on one line. Read them to the end."""
+        for line in self._run(f"COPY (SELECT to_jsonb(q) FROM ({_with(sql, parameters)}) AS q) TO STDOUT"):
+            yield line.replace("\\\\", "\\")  # COPY doubles what JSON has escaped
+
     def rows(self, sql: str, *parameters: t.Any) -> t.Iterator[Row]:
         """Yield the rows of a SELECT as they arrive, in constant memory. Read them to the end."""
-        query = f"COPY (SELECT to_jsonb(q) FROM ({_with(sql, parameters)}) AS q) TO STDOUT"
-        for line in self._run(query):
-            yield json.loads(line.replace("\\\\", "\\"))  # COPY doubles what JSON has escaped
+        return map(json.loads, self.documents(sql, *parameters))
 
     def query(self, sql: str, *parameters: t.Any) -> list[Row]:
         """Return the rows of a SELECT."""

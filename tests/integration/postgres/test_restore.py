@@ -189,6 +189,35 @@ def test_an_extension_that_the_server_lacks_is_named(scene, postgres, postgres_1
         scene.restore(backup_id, inside)
 
 
+@pytest.mark.parametrize(
+    "clauses",
+    [
+        "ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'de' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'",
+        "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'",
+        "ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'",
+    ],
+)
+def test_locale_encoding_and_awkward_names(scene, postgres, other_postgres, clauses):
+    name = "we\"ird 'db' = x\\é"
+    quoted = '"' + name.replace('"', '""') + '"'
+    postgres.sql(f"CREATE DATABASE {quoted} TEMPLATE template0 {clauses}")
+    with contextlib.closing(postgres.connect(name)) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE t (a text); INSERT INTO t VALUES ('z'), (chr(196))")
+        connection.commit()
+    try:
+        backup_id, _record = scene.dump(reach(postgres), name, checksums=True)
+        assert scene.restore(backup_id, reach(other_postgres), owner="postgres").checks == EQUAL
+        described = "pg_encoding_to_char(encoding), datcollate, datlocprovider::text, daticulocale"
+        found = [
+            server.sql(f"SELECT {described} FROM pg_database WHERE datname = %s", name)
+            for server in (postgres, other_postgres)
+        ]
+        assert found[0] == found[1] != []
+    finally:
+        for server in (postgres, other_postgres):
+            server.sql(f"DROP DATABASE IF EXISTS {quoted} WITH (FORCE)")
+
+
 def test_a_locale_that_the_server_lacks_is_named(scene, postgres, other_postgres):
     name = postgres.new_database()
     postgres.sql("CREATE TABLE t AS SELECT 1 AS a", database=name)
@@ -339,26 +368,34 @@ class TestReplacing:
         )
         assert refused == [True]
 
-    def test_what_a_killed_restore_left_is_removed_by_the_next(self, saved, other_postgres, owner_there, target):
+    def restore_in_a_process(self, saved, server, owner, target, signal_name):
+        """Run a restore that sends itself a signal; return its exit code."""
         scene, backup_id, *_rest = saved
         script = f"""
-            import os, signal
-            from pathlib import Path
+            import os, signal, sys
             from ansible_collections.dfr.continuity.plugins.module_utils._postgres.connection import Connection
             from ansible_collections.dfr.continuity.plugins.module_utils._postgres.restore import *
             from ansible_collections.dfr.continuity.plugins.module_utils._repository import keys
             from ansible_collections.dfr.continuity.plugins.module_utils._repository.repository import open_repository
             from ansible_collections.dfr.continuity.tests.integration.postgres.scene import Meddling
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))
             key = keys.load_recovery_key({scene.recovery_key.to_pem()!r})
-            connection = Connection(host="127.0.0.1", port={other_postgres.port}, user="postgres",
-                                    password={other_postgres.password!r})
-            progress = Meddling(lambda: os.kill(os.getpid(), signal.SIGKILL))
+            connection = Connection(host="127.0.0.1", port={server.port}, user="postgres", password={server.password!r})
+            progress = Meddling(lambda: os.kill(os.getpid(), signal.{signal_name}))
             with open_repository({scene.access(None)!r}, key) as repository, \\
                     repository.open_part({backup_id!r}, {PART!r}, key, progress=progress) as reader:
-                restore_database(reader, connection, RestoreOptions({target!r}, {owner_there!r}, replace=True))
+                restore_database(reader, connection, RestoreOptions({target!r}, {owner!r}, replace=True))
             """
-        program = [sys.executable, "-c", textwrap.dedent(script)]
-        assert subprocess.run(program, check=False).returncode == -signal.SIGKILL
+        return subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False).returncode
+
+    def test_a_restore_that_is_told_to_stop_cleans_up(self, saved, other_postgres, owner_there, target):
+        assert self.restore_in_a_process(saved, other_postgres, owner_there, target, "SIGTERM") == 75
+        assert self.untouched(other_postgres, target)
+
+    def test_what_a_killed_restore_left_is_removed_by_the_next(self, saved, other_postgres, owner_there, target):
+        scene, backup_id, *_rest = saved
+        ended = self.restore_in_a_process(saved, other_postgres, owner_there, target, "SIGKILL")
+        assert ended == -signal.SIGKILL
         left = [name for name in other_postgres.databases() if name.startswith(f"{target}_restoring_")]
         assert len(left) == 1
         deadline = time.monotonic() + 30
@@ -388,10 +425,12 @@ def test_a_disk_that_fills_up_leaves_nothing(scene, make_cluster, shop):
             subprocess.run(["umount", small], check=True)
 
 
-def test_a_disk_that_is_too_small_is_refused_beforehand(scene, make_cluster, shop):
+@pytest.mark.parametrize("where", ["host", "container"])
+def test_a_disk_that_is_too_small_is_refused_beforehand(scene, shop, other_postgres, postgres_17, where):
     backup_id, _record = scene.dump(reach(shop.server), shop.name)
-    cluster = make_cluster()
-    connection = reach(cluster, host=str(cluster.socket_dir), password=None)
+    socket = {"host": str(other_postgres.socket_dir), "password": None}
+    inside = {"host": None, "port": None, "password": None, "container": postgres_17.container_name}
+    connection = reach(other_postgres, **socket) if where == "host" else reach(postgres_17, **inside)
     with scene.reading(backup_id) as reader:
         reader.record["facts"]["database_size"] = 1 << 60
         with pytest.raises(TargetError, match=r"GB free, and the database took 1152921504\.61 GB"):
@@ -407,6 +446,7 @@ def test_a_disk_that_is_too_small_is_refused_beforehand(scene, make_cluster, sho
         ({"name": "template1"}, "server's own"),
         ({"name": "x" * 64}, "cannot be a name"),
         ({"jobs": 2}, "directory"),
+        ({"jobs": 0}, "0 jobs"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(saved, other_postgres, options, reason):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 
 import pytest
@@ -71,9 +72,10 @@ def test_many_missing_ones_are_counted_and_the_first_named():
 
 def test_the_list_is_read_as_often_as_needed(tmp_path):
     attachments = AttachmentList(str(tmp_path))
-    for number in range(3):
-        attachments.add({"path": f"é/{number}\n", "rows": 1, "ids": [number]})
+    lines = [json.dumps({"path": f"é/{number}\n", "rows": 1, "ids": [number]}) for number in range(3)]
+    assert attachments.add(lines[:2]) + attachments.add(lines[2:]) == "".join(f"{line}\n" for line in lines).encode()
+    assert attachments.files == 3
     for _ in range(2):
-        assert [wanted.path for wanted in attachments] == ["é/0\n", "é/1\n", "é/2\n"]
+        assert list(attachments) == [Wanted(f"é/{number}\n", 1, (number,)) for number in range(3)]
     assert list(tmp_path.iterdir()) == []
     attachments.close()
