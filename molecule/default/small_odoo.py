@@ -1,3 +1,6 @@
+# Copyright (c) 2026 The dfr.continuity authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Prints SQL for a database that looks like a small Odoo's, and writes the filestore that belongs to it.
 
 The layout is Odoo's: what the backup reads (modules, parameters, attachments), and one table with rows to compare.

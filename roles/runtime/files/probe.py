@@ -1,3 +1,6 @@
+# Copyright (c) 2026 The dfr.continuity authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Say what this interpreter is, as JSON: its version, whether it has ensurepip and pip, which packages do not work."""
 
 import importlib
