@@ -245,7 +245,7 @@ def _import_filestore(
         "findings": {"corrupt": result.corrupt} if corrupt else {},
     }
     result.filestore = part.finish(
-        streams={ENTRIES: entries.close()}, facts=facts, manifest={"tree": tree}, warnings=warnings
+        streams={ENTRIES: entries.close()}, facts=facts, manifest={"tree": tree}, warnings=warnings, source=size
     )
     return result
 

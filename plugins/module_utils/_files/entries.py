@@ -61,6 +61,13 @@ class Entry:
         return (self.content.size if self.content else 0) + sum(hole.length for hole in self.holes)
 
     @property
+    def data(self) -> StreamReference:
+        """Content of a file, without its holes; raise :class:`ValueError` for anything else."""
+        if self.content is None:
+            raise ValueError(f"{show(self.path)} is no file")
+        return self.content
+
+    @property
     def parent(self) -> bytes:
         """Path of the directory it is in."""
         return self.path.rpartition(b"/")[0]

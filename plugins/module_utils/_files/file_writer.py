@@ -164,10 +164,8 @@ class FileWriter:
 
     def _has_content(self, entry: Entry, spot: Spot) -> bool:
         """Read a file that is there and compare it with the ids of the entry's chunks."""
-        if entry.content is None:
-            raise AssertionError
         key, index = self._reader.repository.chunk_key, self._reader.repository.index
-        ids = self._reader.chunk_ids(entry.content)
+        ids = self._reader.chunk_ids(entry.data)
         fd = spot.directory.open_file(spot.name)
         with open(fd, "rb", buffering=0) as file:
             ranges = [list(extent) for extent in gaps(entry.holes, entry.size)]
@@ -181,21 +179,19 @@ class FileWriter:
             return all(_is_zero(file.fileno(), *hole) for hole in entry.holes)
 
     def _write_file(self, entry: Entry, spot: Spot, pieces: t.Iterator[bytes] | None) -> Outcome:
-        if entry.content is None:
-            raise AssertionError
         wanted = content_address(entry.path) if self._checks_names else None
         sha1 = hashlib.sha1(usedforsecurity=False) if wanted is not None else None
         with self._replacing(spot) as temporary:
             fd = os.open(temporary, _NEW_FILE, 0o600, dir_fd=spot.directory.fd)
             try:
-                chunks = pieces or map(self._reader.read_chunk, self._reader.chunk_ids(entry.content))
+                chunks = pieces or map(self._reader.read_chunk, self._reader.chunk_ids(entry.data))
                 _fill(fd, entry, chunks, sha1.update if sha1 is not None else None)
                 findings = self._give(fd, entry, fresh=not spot.inherits)
             finally:
                 os.close(fd)
         if sha1 is not None and sha1.hexdigest() != wanted:
             findings += ((CORRUPT, f"its SHA-1 is {sha1.hexdigest()}"),)
-        return Outcome(entry.path, WRITTEN, entry.content.size, findings)
+        return Outcome(entry.path, WRITTEN, entry.data.size, findings)
 
     def _make_special(self, entry: Entry, spot: Spot) -> Outcome:
         directory = spot.directory.fd
@@ -331,8 +327,6 @@ def same_time(present: int, wanted: int) -> bool:
 
 def _fill(fd: int, entry: Entry, pieces: t.Iterable[bytes], hashed: t.Callable[[bytes], None] | None) -> None:
     """Write a file's content, leaving its holes."""
-    if entry.content is None:
-        raise AssertionError
     size = entry.size
     ranges = [list(extent) for extent in gaps(entry.holes, size)]
     if entry.holes:
@@ -350,8 +344,8 @@ def _fill(fd: int, entry: Entry, pieces: t.Iterable[bytes], hashed: t.Callable[[
             ranges[0] = [offset + done, length - done]
             if done == length:
                 del ranges[0]
-    if written != entry.content.size:
-        raise IntegrityError(f"its chunks have {written} bytes instead of {entry.content.size}", "")
+    if written != entry.data.size:
+        raise IntegrityError(f"its chunks have {written} bytes instead of {entry.data.size}", "")
 
 
 def _take(fd: int, ranges: list[list[int]], size: int) -> t.Iterator[bytes]:

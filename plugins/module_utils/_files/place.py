@@ -63,13 +63,26 @@ def open_source_file(path: str, container: str | None = None, engine: str | None
     return Place(directory, root.owners, label), name
 
 
-def open_target(path: str, container: str | None = None, engine: str | None = None, *, make: bool) -> Place | None:
-    """Open the directory to restore to.
+def find_target(path: str, container: str | None = None, engine: str | None = None) -> Place | None:
+    """Open the directory to restore to if it is there.
 
-    A missing one is made, with the directories above it, or with ``make`` False None is returned.
-
-    Raises :class:`~.._repository.errors.TargetError` when it cannot be made or is no directory.
+    Raises :class:`~.._repository.errors.TargetError` when it is something else or may not be used.
     """
+    return _target(path, container, engine, make=False)
+
+
+def open_target(path: str, container: str | None = None, engine: str | None = None) -> Place:
+    """Open the directory to restore to; make it, and the directories above it, if it is missing.
+
+    Raises :class:`~.._repository.errors.TargetError` when it cannot be made or is something else.
+    """
+    found = _target(path, container, engine, make=True)
+    if found is None:
+        raise TargetError(f"{_label(path, container)} could not be made.", "Make it, then try again.")
+    return found
+
+
+def _target(path: str, container: str | None, engine: str | None, *, make: bool) -> Place | None:
     root = _root(container, engine)
     label = _label(path, container)
     try:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The dfr.continuity authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads a tree that was backed up: its entries, a file's content, and whether all of that is in the repository."""
+"""Reads a tree that was backed up: its entries, and a file's content."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typing as t
 from .._repository.errors import FormatError, InputError, IntegrityError
 from .._repository.part_reader import PartReader
 from .backup import ENTRIES, ENTRIES_FORMAT, SINGLE_FILE
-from .entries import FILE, Entry, EntryOrder, decode, split_lines
+from .entries import Entry, EntryOrder, decode, split_lines
 from .extents import gaps
 from .findings import show
 
@@ -45,9 +45,7 @@ def read_entries(reader: PartReader) -> t.Iterator[Entry]:
 
 def read_content(reader: PartReader, entry: Entry) -> t.Iterator[bytes]:
     """Yield the bytes of a file as they were, holes as zeros."""
-    if entry.content is None:
-        raise ValueError(f"{show(entry.path)} is no file")
-    pieces = reader.read_stream(entry.content)
+    pieces = reader.read_stream(entry.data)
     if not entry.holes:
         yield from pieces
         return
@@ -58,7 +56,7 @@ def read_content(reader: PartReader, entry: Entry) -> t.Iterator[bytes]:
         while left:
             rest = rest or next(pieces, b"")
             if not rest:
-                raise ValueError(f"{show(entry.path)} has less content than holes and size leave room for")
+                raise IntegrityError(f"{show(entry.path)} ends before its content does.", "Choose another backup.")
             yield rest[:left]
             rest, left = rest[left:], left - min(left, len(rest))
         position = extent.end
@@ -69,23 +67,3 @@ def _zeros(count: int) -> t.Iterator[bytes]:
     while count > 0:
         yield _ZEROS[:count]
         count -= len(_ZEROS)
-
-
-def missing_content(reader: PartReader, packs: t.Container[bytes] | None = None) -> t.Iterator[str]:
-    """Yield a sentence for each file whose content is not all in the repository, reading only the entries.
-
-    :arg packs: ids of the packs that the part needs and that are there; by default any pack that the index knows.
-    """
-    for entry in read_entries(reader):
-        if entry.type == FILE and entry.content is not None:
-            try:
-                size = 0
-                for chunk_id in reader.chunk_ids(entry.content):
-                    location = reader.repository.index.locate(chunk_id)
-                    if location is None or (packs is not None and location.pack.pack_id not in packs):
-                        raise IntegrityError("a chunk of it is in no pack that the part needs", "")
-                    size += location.entry.size
-                if size != entry.content.size:
-                    raise IntegrityError(f"its chunks have {size} bytes instead of {entry.content.size}", "")
-            except IntegrityError as error:
-                yield f"{reader.part}: {show(entry.path)}: {error.message}."

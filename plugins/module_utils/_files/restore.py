@@ -27,7 +27,7 @@ from .file_writer import NOT_TOUCHED, UNCHANGED, UPDATED, WRITTEN, FileWriter, O
 from .findings import FAILED, RESTORE_SENTENCES, Findings
 from .owners import BY_NAME, OwnerChoice, OwnerDomain
 from .patterns import Exclusion, Selection
-from .place import alone_in, open_target
+from .place import alone_in, find_target, open_target
 from .restore_plan import PlanWalk, RestorePlan, check_room
 from .restore_walk import Frame, TreeWalk
 
@@ -182,9 +182,7 @@ def _restore(
     plan = _plan(request, owners)
     if dry_run:
         return RestoreResult(request.label, plan, written=plan.writes, deleted=plan.deletes, size=plan.write_size)
-    place = open_target(request.target, request.container, request.engine, make=True)
-    if place is None:
-        raise AssertionError
+    place = open_target(request.target, request.container, request.engine)
     choice = _choose(request, place.owners, owners)
     request.reader.progress.begin(f"restore to {request.label}", plan.size, plan.things)
     result = RestoreResult(request.label, plan)
@@ -208,7 +206,7 @@ def _choose(request: _Request, domain: OwnerDomain, owners: tuple[str, str | Non
 
 def _plan(request: _Request, owners: tuple[str, str | None, str | None]) -> RestorePlan:
     """Find out what is to be done, and whether something stands against it."""
-    place = open_target(request.target, request.container, request.engine, make=False)
+    place = find_target(request.target, request.container, request.engine)
     directory = None if place is None else place.directory
     choice = _choose(request, OwnerDomain() if place is None else place.owners, owners)
     selection = Selection(request.paths)
@@ -283,6 +281,7 @@ class _Restore(TreeWalk):
         self._writer = writer
         self._overwrite = request.overwrite
         self._result = result
+        self._target = target
         self._batch = _Batch()
         self._pending: deque[_Pending] = deque()
         super().__init__(
@@ -341,9 +340,9 @@ class _Restore(TreeWalk):
             self.make_room(entry, directory, spot.name)
         if entry.type != FILE:
             self._note(self._writer.restore(entry, spot))
-        elif entry.content is not None and entry.content.size > _BIG:
+        elif entry.data.size > _BIG:
             self._hand_on()
-            pieces = self._reader.read_stream(entry.content)
+            pieces = self._reader.read_stream(entry.data)
             self._note(self._writer.restore(entry, spot, pieces), entry.size)
         else:
             self._batch.add(entry, spot)
@@ -366,9 +365,7 @@ class _Restore(TreeWalk):
     def _link(self, entry: Entry, spot: Spot, target: bytes) -> Outcome:
         self._reader.progress.add(items=1)
         *names, name = target.split(b"/")
-        source = self._root.directory
-        if source is None:
-            raise AssertionError
+        source = self._target
         try:
             for one in names:
                 source = source.open_directory(one)

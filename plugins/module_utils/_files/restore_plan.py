@@ -102,9 +102,9 @@ class PlanWalk(TreeWalk):
         if present is not None and self._writer.is_same_at_a_glance(entry, present):
             return
         self._write(entry.path)
-        if entry.type == FILE and entry.content is not None:
-            room = -(-entry.content.size // _BLOCK) * _BLOCK
-            plan.write_size += entry.content.size
+        if entry.type == FILE:
+            room = -(-entry.data.size // _BLOCK) * _BLOCK
+            plan.write_size += entry.data.size
             plan.largest = max(plan.largest, room)
             plan.growth += room - (present.st_blocks * 512 if present is not None and present.st_nlink == 1 else 0)
         plan.inodes += present is None

@@ -19,6 +19,7 @@ from pathlib import Path
 from ansible_collections.dfr.continuity.plugins.module_utils._files.backup import TreeBackup, backup_file, backup_tree
 from ansible_collections.dfr.continuity.plugins.module_utils._files.entries import Entry
 from ansible_collections.dfr.continuity.plugins.module_utils._files.reading import read_entries
+from ansible_collections.dfr.continuity.plugins.module_utils._files.references import NESTED_REFERENCES
 from ansible_collections.dfr.continuity.plugins.module_utils._files.restore import (
     RestoreResult,
     restore_file,
@@ -120,10 +121,15 @@ class Scene:
         with self.reader(backup_id) as reader:
             return {entry.path: entry for entry in read_entries(reader)}
 
+    def problems(self, backup_id: str) -> list[str]:
+        """Return what is found wrong when every byte of a backup is read."""
+        key = self.site.recovery_key
+        with self.site.open(None, key) as repository:
+            return verify_bytes(repository, backup_id, key, nested=NESTED_REFERENCES).problems
+
     def assert_whole(self, backup_id: str) -> None:
         """Read every byte of a backup."""
-        with self.site.open(None, self.site.recovery_key) as repository:
-            assert verify_bytes(repository, backup_id, self.site.recovery_key).problems == []
+        assert self.problems(backup_id) == []
 
 
 def describe(root: Path, *, times: bool = True, owners: bool = True) -> dict[bytes, tuple[t.Any, ...]]:

@@ -17,7 +17,6 @@ import pytest
 from ansible_collections.dfr.continuity.plugins.module_utils._files import findings as kinds
 from ansible_collections.dfr.continuity.plugins.module_utils._files.entries import Entry
 from ansible_collections.dfr.continuity.plugins.module_utils._files.place import alone_in, open_target
-from ansible_collections.dfr.continuity.plugins.module_utils._files.reading import missing_content
 from ansible_collections.dfr.continuity.plugins.module_utils._files.restore import IncompleteRestoreError
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.encoding import new_backup_id
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.errors import (
@@ -27,6 +26,7 @@ from ansible_collections.dfr.continuity.plugins.module_utils._repository.errors 
     TargetError,
 )
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.references import StreamReference
+from ansible_collections.dfr.continuity.plugins.module_utils._repository.summary import PartOutcome, close_backup
 from ansible_collections.dfr.continuity.tests.integration.files.scene import (
     LONG_AGO,
     PART,
@@ -267,6 +267,7 @@ def forge(scene: Scene, *entries: Entry | bytes) -> str:
             stream.write(line.replace(b"CHUNK", content.hex().encode()) + b"\n")
         tree: dict[str, t.Any] = {"entries_format": 1, "owners": {}}
         part.finish(streams={"entries": stream.close()}, facts={}, manifest={"tree": tree})
+        close_backup(repository, backup_id, [PartOutcome(PART, "db1", "tree")])
     return backup_id
 
 
@@ -316,9 +317,8 @@ def test_a_file_cannot_be_larger_than_it_says(scene: Scene) -> None:
 def test_chunks_that_are_nowhere_fail_one_file_and_are_found_beforehand(scene: Scene) -> None:
     lost = Entry(b"lost", "file", mode=0o644, content=StreamReference(5, (b"\0" * 32,)))
     backup_id = forge(scene, ROOT, EVIL % b'"good"', lost, EVIL % b'"more"')
-    with scene.reader(backup_id) as reader:
-        (problem,) = missing_content(reader)
-    assert problem.startswith(f"{PART}: lost: ")
+    (problem,) = scene.problems(backup_id)
+    assert "lost" in problem
     with pytest.raises(IncompleteRestoreError) as raised:
         scene.restore(backup_id, scene.root / "restored")
     assert raised.value.result.written == 2
@@ -342,9 +342,7 @@ def test_entries_of_a_newer_program_are_refused(scene: Scene) -> None:
 
 
 def test_two_restores_into_one_place_do_not_meet(scene: Scene, backup: str, target: Path) -> None:
-    place = open_target(str(target), make=False)
-    assert place is not None
-    with alone_in(place), pytest.raises(TargetError, match="Another restore is at work"):
+    with alone_in(open_target(str(target))), pytest.raises(TargetError, match="Another restore is at work"):
         scene.restore(backup, target)
     scene.restore(backup, target)
 

@@ -18,12 +18,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.dfr.continuity.plugins.module_utils._files.cache import RACY
-from ansible_collections.dfr.continuity.plugins.module_utils._files.reading import missing_content, read_content
-from ansible_collections.dfr.continuity.plugins.module_utils._files.tree_writer import TreeWriter
-from ansible_collections.dfr.continuity.plugins.module_utils._repository.encoding import new_backup_id
+from ansible_collections.dfr.continuity.plugins.module_utils._files.reading import read_content
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.errors import (
     InputError,
-    IntegrityError,
     SourceError,
 )
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.keys import RecoveryKey
@@ -117,8 +114,6 @@ def test_everything_comes_back(scene: Scene) -> None:
     assert facts["special_files"] == 3
     assert facts["files"] == sum(stat.S_ISREG(int(one[0], 8)) for one in found.values()) - 3
     scene.assert_whole(backup_id)
-    with scene.reader(backup_id) as reader:
-        assert list(missing_content(reader)) == []
 
 
 def test_a_sparse_file_stays_sparse(scene: Scene) -> None:
@@ -256,24 +251,6 @@ def test_the_cache_of_this_program_is_left_out(scene: Scene) -> None:
     backup_id, result = scene.back_up(scene.root, exclude=["/repository"])
     assert not any(path.startswith(b"cache-db1/") for path in scene.entries(backup_id).keys() - {b"cache-db1"})
     assert result.record["facts"]["changed_files"] == 0
-
-
-def test_a_tree_from_nowhere_is_restored_like_any_other(scene: Scene) -> None:
-    backup_id = new_backup_id()
-    with scene.site.open() as repository, repository.write_part(backup_id, PART, kind="odoo_filestore") as part:
-        writer = TreeWriter(part)
-        writer.add_directory(b"")
-        writer.add_directory(b"ab", mode=0o700, mtime=LONG_AGO)
-        assert writer.add_file(b"ab/big", [random_bytes(3 << 20), b"end"], mtime=LONG_AGO) == (3 << 20) + 3
-        writer.add_file(b"empty", [], mode=0o600)
-        with pytest.raises(IntegrityError):
-            writer.add_file(b"aa", [])
-        record = writer.finish({"root": "a zip"}, facts={"more": 1})
-    assert record["bytes"]["source"] > 3 << 20
-    assert (record["facts"]["files"], record["facts"]["more"]) == (2, 1)
-    scene.restore(backup_id, scene.root / "restored")
-    assert (scene.root / "restored/ab/big").read_bytes() == random_bytes(3 << 20) + b"end"
-    assert (scene.root / "restored/ab").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_damaged_cache_is_as_good_as_none(scene: Scene) -> None:
