@@ -90,8 +90,8 @@ options:
     default: true
   neutralise:
     description:
-      - Make a copy of an Odoo harmless (no mail, no jobs, no payments) with the SQL that Odoo printed when it was backed
-        up, before the restored database gets its name. The task fails when the backup has no such SQL.
+      - Make a copy of an Odoo harmless (no mail, no jobs, no payments) with the SQL that Odoo printed when it was
+        backed up, before the restored database gets its name. The task fails when the backup has no such SQL.
     type: bool
     default: false
 requirements:

@@ -150,7 +150,7 @@ lacking:
   returned: success, or when only some could not be restored
   type: str
   sample: ""
-path:
+target:
   description: Where it was restored to.
   returned: success, or when only some could not be restored
   type: str

@@ -84,7 +84,7 @@ backup_id:
   returned: success
   type: str
   sample: 20261121T050301Z-9a8b7c6d
-path:
+file:
   description: The file.
   returned: success
   type: str

@@ -99,7 +99,7 @@ kem:
   returned: success
   type: str
   sample: x25519
-path:
+file:
   description: The file that holds the private key.
   returned: success
   type: str

@@ -22,7 +22,7 @@ import shlex
 import signal
 import time
 import typing as t
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from ansible import constants
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
@@ -78,14 +78,15 @@ class WatchedAction(ActionBase):
         launcher = _launcher()
         limit = int(self._task.timeout or 0)
         command = f"{cmd} -c {shlex.quote(_BOOTSTRAP)} {len(launcher)} {limit}"
-        started = super()._low_level_execute_command(command, in_data=launcher + to_bytes(in_data), **options)
-        try:
-            job = json.loads(started["stdout"].strip().splitlines()[-1])
-            folder, pid = str(job["job"]), int(job["pid"])
-        except (ValueError, LookupError, TypeError):
-            # The interpreter or become failed; Ansible reports that as it does for every module.
-            return started
-        return self._watch(folder, pid)
+        with _Interruptions() as interruptions:
+            started = super()._low_level_execute_command(command, in_data=launcher + to_bytes(in_data), **options)
+            try:
+                job = json.loads(started["stdout"].strip().splitlines()[-1])
+                folder, pid = str(job["job"]), int(job["pid"])
+            except (ValueError, LookupError, TypeError):
+                # The interpreter or become failed; Ansible reports that as it does for every module.
+                return started
+            return self._watch(folder, pid, interruptions)
 
     def _watches(self) -> bool:
         """Whether this run is worth watching, and whether the connection can feed standard input."""
@@ -101,17 +102,17 @@ class WatchedAction(ActionBase):
 
     # -- Watching
 
-    def _watch(self, folder: str, pid: int) -> dict[str, t.Any]:
-        with _interruptions():
-            try:
-                done = self._poll(folder, pid)
-            except BaseException as error:
-                self._stop(folder)
-                if isinstance(error, _Interrupted):
-                    # Nobody listens any more; end this worker as Ansible would have ended it.
-                    signal.signal(error.signum, signal.SIG_DFL)
-                    os.kill(os.getpid(), error.signum)
-                raise
+    def _watch(self, folder: str, pid: int, interruptions: _Interruptions) -> dict[str, t.Any]:
+        try:
+            interruptions.let_through()
+            done = self._poll(folder, pid)
+        except BaseException as error:
+            self._stop(folder)
+            if isinstance(error, _Interrupted):
+                # Nobody listens any more; end this worker as Ansible would have ended it.
+                signal.signal(error.signum, signal.SIG_DFL)
+                os.kill(os.getpid(), error.signum)
+            raise
         with suppress(AnsibleConnectionFailure):
             super()._low_level_execute_command(f"rm -rf {shlex.quote(folder)}", sudoable=True)
         if not done["stdout"].strip() and done["rc"] < 0:
@@ -162,9 +163,7 @@ class WatchedAction(ActionBase):
                     self._connection.reset()
 
     def _stop(self, folder: str) -> None:
-        """Ask the supervisor to end the module; it cleans up by itself. A second interruption does not stop this."""
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(signum, signal.SIG_IGN)
+        """Ask the supervisor to end the module; it cleans up by itself."""
         try:
             super()._low_level_execute_command(f"touch {shlex.quote(folder + '/stop')}", sudoable=True)
         except Exception as error:
@@ -221,16 +220,36 @@ def _killed(signum: int) -> dict[str, t.Any]:
     }
 
 
-@contextmanager
-def _interruptions() -> t.Iterator[None]:
-    """Turn the signals that end an Ansible worker into an exception while the block runs."""
+class _Interruptions:
+    """Turns the first of the signals that end an Ansible worker into an exception, at a moment when that is of use.
 
-    def interrupt(signum: int, _frame: object) -> t.NoReturn:
-        raise _Interrupted(signum)
+    Before :meth:`let_through`, while the job is being started and nobody could stop it yet, a signal is kept. All
+    further signals are ignored: ``ansible-playbook`` sends several, and none of them may end the stopping.
+    """
 
-    before = {signum: signal.signal(signum, interrupt) for signum in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for signum, handler in before.items():
+    _signals = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self) -> None:
+        self._received = 0
+        self._open = False
+        self._before: dict[int, t.Any] = {}
+
+    def __enter__(self) -> _Interruptions:
+        self._before = {signum: signal.signal(signum, self._receive) for signum in self._signals}
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        for signum, handler in self._before.items():
             signal.signal(signum, handler)
+
+    def _receive(self, signum: int, _frame: object) -> None:
+        if not self._received:
+            self._received = signum
+            if self._open:
+                raise _Interrupted(signum)
+
+    def let_through(self) -> None:
+        """Raise from now on, and at once if there was a signal already."""
+        self._open = True
+        if self._received:
+            raise _Interrupted(self._received)

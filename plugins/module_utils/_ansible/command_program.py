@@ -29,7 +29,7 @@ def command_program(work: Work) -> Result:
         raise TargetError(
             f"The program {path} cannot be written: {error.strerror}.", "Correct the path, or run this as root."
         ) from error
-    return {"changed": changed, "path": path, "sha256": _digest(path)}
+    return {"changed": changed, "file": path, "sha256": _digest(path)}
 
 
 def _install(path: str, check_mode: bool) -> bool:

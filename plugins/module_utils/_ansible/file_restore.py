@@ -55,7 +55,7 @@ def _result(work: Work, source: Result, done: RestoreResult) -> Result:
     return {
         **source,
         "changed": done.changed,
-        "path": work.params["path"],
+        "target": work.params["path"],
         "selected": {"things": done.plan.things, "size": done.plan.size},
         "written": done.written,
         "updated": done.updated,

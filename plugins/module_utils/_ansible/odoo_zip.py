@@ -34,7 +34,7 @@ def odoo_export(work: Work) -> Result:
         readers = [
             stack.enter_context(repository.open_part(backup_id, name, key, progress=work.progress)) for name in names
         ]
-        result: Result = {"changed": True, "backup_id": backup_id, "path": params["path"]}
+        result: Result = {"changed": True, "backup_id": backup_id, "file": params["path"]}
         if work.check_mode:
             return result
         files = readers[1] if params["filestore"] else None

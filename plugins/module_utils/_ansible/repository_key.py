@@ -31,7 +31,7 @@ def make_key(work: Work) -> Result:
         )
     if not exists and path and not work.check_mode:
         write_key_file(path, key.to_pem(passphrase))
-    result = {"changed": not exists, "path": path, "type": params["type"], **_describe(key)}
+    result = {"changed": not exists, "file": path, "type": params["type"], **_describe(key)}
     if not exists and work.check_mode:
         # What a key not yet made will be like, nobody knows.
         result.update(public_key=None, fingerprint=None)

@@ -90,6 +90,8 @@ def run(
             error="Stopped",
         )
     _warn(module, log)
+    if {"path", "dest"} & result.keys():
+        raise ValueError("Ansible would put owner, mode and size of that file in the place of our results.")
     module.exit_json(**result)
     raise AssertionError("exit_json does not return")
 

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.dfr.continuity.tests.environment.processes import working_directory
+
 HERE = Path(__file__).parent
 PATIENCE = 120
 SECRET = "correct-horse-battery"
@@ -50,8 +52,10 @@ class Watched:
 
     def end(self):
         """Read the rest of the output; return the exit code."""
+        deadline = time.monotonic() + PATIENCE
         while not self._ended:
             line = self._queue.get(timeout=PATIENCE)
+            assert time.monotonic() < deadline, self.output
             if line is None:
                 self._ended = True
             else:
@@ -77,12 +81,11 @@ def play(ansible, tmp_path):
         ANSIBLE_HOME=str(tmp_path / "home"),
         ANSIBLE_REMOTE_TMP=str(tmp_path / "remote"),
     )
-    (tmp_path / "open").mkdir(mode=0o777)
-    (tmp_path / "open").chmod(0o777)
-    ansible.until, ansible.started, ansible.stopped = (
-        tmp_path / "open" / name for name in ("until", "started", "stopped")
-    )
     with contextlib.ExitStack() as stack:
+        # pytest's own directories are closed to other users.
+        shared = stack.enter_context(working_directory("watching"))
+        shared.chmod(0o777)
+        ansible.until, ansible.started, ansible.stopped = (shared / name for name in ("until", "started", "stopped"))
 
         def start(*options, hosts="db1", task=None, environment=None, **arguments):
             arguments = {"until": str(ansible.until), "stopped": str(ansible.stopped), **arguments}
@@ -97,7 +100,7 @@ def play(ansible, tmp_path):
 
 def _finish(watched, until):
     until.touch()
-    with contextlib.suppress(queue.Empty):
+    with contextlib.suppress(queue.Empty, AssertionError):
         watched.end()
     watched.process.kill()
     watched.process.wait()

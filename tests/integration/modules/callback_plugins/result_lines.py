@@ -24,7 +24,7 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = "result_lines"
 
     def _write(self, state, result):
-        content = dict(result._result)
+        content = {"failed": state == "failed", **result._result}
         line = {"state": state, "host": result._host.get_name(), "task": result._task.get_name(), "result": content}
         with open(os.environ["RESULT_LINES"], "a", encoding="utf-8") as file:
             file.write(json.dumps(line, default=str) + "\n")
