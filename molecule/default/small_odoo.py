@@ -7,6 +7,7 @@ The layout is Odoo's: what the backup reads (modules, parameters, attachments), 
 
     small_odoo.py FILESTORE
 """
+
 from __future__ import annotations
 
 import hashlib
