@@ -26,7 +26,7 @@ def test_there_is_a_scenario():
 def test_scenario(scenario):
     containers.HOST.build()
     result = subprocess.run(
-        ["molecule", "--no-color", "test", "--scenario-name", scenario],
+        ["molecule", "test", "--scenario-name", scenario],
         cwd=_COLLECTION,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
