@@ -35,7 +35,7 @@ sanity: setup  ## ansible-test sanity
 molecule: images  ## Roles and playbooks on a systemd test host
 	$(PYTEST) tests/molecule
 
-demo: images  ## See a running Odoo backed up, encrypted, and restored elsewhere, identical
+demo: setup  ## See a running Odoo backed up, encrypted, and restored elsewhere, identical
 	@$(RUN) python demo/demo.py
 
 bench: setup  ## Compare with restic and with a shell pipeline; prints a table and writes JSON

@@ -104,6 +104,16 @@ def what_happens(lines: t.Iterable[str]) -> t.Iterator[str]:
             header = ""
 
 
+def interrupt(playbook: subprocess.Popen[str]) -> None:
+    """Do what Ctrl-C in a terminal does, so that modules stop and clean up; kill what does not end."""
+    for what, patience in ((signal.SIGINT, 60), (signal.SIGKILL, None)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(playbook.pid, what)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            playbook.wait(patience)
+            return
+
+
 class Demo:
     """The demo's places and what it knows."""
 
@@ -152,6 +162,7 @@ class Demo:
             "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false",
             "ANSIBLE_DISPLAY_OK_HOSTS": "false",
             "ANSIBLE_LOCALHOST_WARNING": "false",
+            "ANSIBLE_HOME": str(self.folder / "ansible"),
         }
         inventory = HERE.parent / "inventories/demo/inventory.yml"
         argv = [*command, "-i", str(inventory), "-e", f"@{secrets_file}", *options]
@@ -163,9 +174,14 @@ class Demo:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
         ) as running:
-            for line in what_happens(running.stdout or ()):
-                print(line, end="", flush=True)
+            try:
+                for line in what_happens(running.stdout or ()):
+                    print(line, end="", flush=True)
+            except BaseException:
+                interrupt(running)
+                raise
         if running.returncode:
             raise subprocess.CalledProcessError(running.returncode, argv)
 
@@ -239,9 +255,10 @@ def use(demo: Demo, checks: Checks, partner: int, attachment: int, content: byte
     checks.check("the user downloads the file that was attached before the backup", fetched == content)
 
 
-def is_sealed(repository: Path) -> bool:
-    """Look for the sentinel in every object of the repository."""
-    return not any(SENTINEL.encode() in path.read_bytes() for path in repository.rglob("*") if path.is_file())
+def is_sealed(repository: Path, words: t.Sequence[str]) -> bool:
+    """Look for words that stand in the data, in every object of the repository."""
+    contents = (path.read_bytes() for path in repository.rglob("*") if path.is_file())
+    return not any(word.encode() in content for content in contents for word in words)
 
 
 def run(demo: Demo) -> Checks:
@@ -274,7 +291,13 @@ def run(demo: Demo) -> Checks:
     say("Check")
     checks.check("users were writing meanwhile", users.written > 0, f"{users.written} files attached")
     compare(demo, checks)
-    checks.check("nothing in the repository is readable", is_sealed(demo.folder / "repository"))
+    names = demo.target.server.sql("SELECT name FROM res_partner WHERE length(name) > 11", database=RESTORED)
+    words = [SENTINEL, demo.source.password, *(name for (name,) in names)]
+    checks.check(
+        "nothing in the repository is readable",
+        is_sealed(demo.folder / "repository", words),
+        f"searched for {len(words)} names and a password",
+    )
     use(demo, checks, partner, attachment, content)
     stored = sum(path.stat().st_size for path in (demo.folder / "repository").rglob("*") if path.is_file())
     print(f"\nBackup {times['backup']:.0f} s, restore {times['restore']:.0f} s, repository {stored / 1e6:.1f} MB.")
@@ -283,21 +306,22 @@ def run(demo: Demo) -> Checks:
 
 def main() -> int:
     """Run the demo; every process and every file of it is gone afterwards, also after Ctrl-C."""
-    signal.signal(signal.SIGTERM, lambda *_arguments: sys.exit(143))
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, lambda number, _frame: sys.exit(128 + number))
     started = time.monotonic()
     say("Start Odoo 19 with demo data on a PostgreSQL of its own, and a second PostgreSQL elsewhere")
-    with contextlib.ExitStack() as running:
-        clusters: list[Cluster] = [running.enter_context(cluster()) for _site in ("primary", "elsewhere")]
-        odoos = [running.enter_context(odoo(server)) for server in clusters]
-        folder = running.enter_context(working_directory("demo"))
-        try:
+    try:
+        with contextlib.ExitStack() as running:
+            clusters: list[Cluster] = [running.enter_context(cluster()) for _site in ("primary", "elsewhere")]
+            odoos = [running.enter_context(odoo(server)) for server in clusters]
+            folder = running.enter_context(working_directory("demo"))
             checks = run(Demo(folder, *odoos))
-        except subprocess.CalledProcessError as error:
-            print(f"\n{error.cmd[0]} ended with {error.returncode}; its output says why.", file=sys.stderr)
-            return 1
-        except KeyboardInterrupt:
-            print("\nStopped; removing everything.", file=sys.stderr)
-            return 130
+    except subprocess.CalledProcessError as error:
+        print(f"\n{error.cmd[0]} ended with {error.returncode}; its output says why.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped; everything was removed.", file=sys.stderr)
+        return 130
     outcome = f"{len(checks.failed)} checks FAILED" if checks.failed else "Everything that was backed up came back"
     print(f"\n{outcome}. {time.monotonic() - started:.0f} s in all; everything was removed again.")
     return 1 if checks.failed else 0
