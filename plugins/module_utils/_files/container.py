@@ -53,17 +53,17 @@ def find_container(name: str, engine: str | None = None) -> Container:
     engines = [one for one in ([engine] if engine else ENGINES) if shutil.which(one)]
     if not engines:
         raise DependencyError(
-            f"Neither of the programs {' and '.join([engine] if engine else ENGINES)} is installed on this host.",
+            f"There is no {engine or ' and no '.join(ENGINES)} on this host.",
             "Name the host that the container runs on, or install the program there.",
         )
-    found = {one: state for one in engines if (state := _inspect(one, name)) is not None}
+    found = {one: state for one in engines if (state := _inspect(one, name, len(engines) == 1)) is not None}
     if not found:
         raise InputError(
             f"There is no container {name!r} ({' or '.join(engines)}).",
             "Look at `podman ps --all` or `docker ps --all` as the user that runs this.",
         )
     if len(found) > 1:
-        raise InputError(f"Both podman and docker have a container {name!r}.", "Say which one with container_engine.")
+        raise InputError(f"Both podman and docker have a container {name!r}.", "Say which engine is meant.")
     ((chosen, pid),) = found.items()
     if pid <= 0:
         raise SourceError(
@@ -73,8 +73,11 @@ def find_container(name: str, engine: str | None = None) -> Container:
     return Container(name, chosen, pid)
 
 
-def _inspect(engine: str, name: str) -> int | None:
-    """Return the process id of a container's first process, 0 when it does not run, None when there is none."""
+def _inspect(engine: str, name: str, only: bool) -> int | None:
+    """Return the process id of a container's first process, 0 when it does not run, None when there is none.
+
+    :arg only: there is no other engine, so this one has to answer.
+    """
     command = [engine, "container", "inspect", "--format", "{{.State.Pid}}", "--", name]
     try:
         # The only process this package starts, and one that says one line: no streaming, no Ansible here.
@@ -86,8 +89,8 @@ def _inspect(engine: str, name: str) -> int | None:
     said = answer.stderr.decode("utf-8", "replace").strip()
     if "no such container" in said.lower() or "no container with name" in said.lower():
         return None
-    if "Cannot connect to the Docker daemon" in said:
-        return None
+    if "Cannot connect to the Docker daemon" in said and not only:
+        return None  # its client is installed, but nobody uses it
     raise SourceError(f"{engine} could not be asked for the container {name!r}: {said[-500:]}", "See to it.")
 
 

@@ -88,7 +88,7 @@ def restore_tree(
     group: str | None = None,
     container: str | None = None,
     container_engine: str | None = None,
-    durable: bool = True,
+    durable: bool = False,
     dry_run: bool = False,
 ) -> RestoreResult:
     """Restore a tree, or what is selected of it, into the directory ``target``, which is made if it is missing.
@@ -100,7 +100,8 @@ def restore_tree(
     :arg verify: compare the content of files that are there, instead of believing size and modification time.
     :arg owners: ``names``, ``numbers`` or ``none``, see :class:`.owners.OwnerChoice`; ``owner`` and ``group`` for all.
     :arg container: the running container that ``target`` is in, instead of this host.
-    :arg durable: wait at the end until everything is on the disk.
+    :arg durable: wait at the end until everything is on the disk, so that a power failure cannot undo the success;
+        otherwise the system writes it within half a minute, as after any copy.
     :arg dry_run: change nothing; tell what would be done, judging by type, size and time.
 
     Raises, before anything is changed, :class:`~.._repository.errors.InputError` for options that cannot be used and
@@ -125,7 +126,7 @@ def restore_file(
     group: str | None = None,
     container: str | None = None,
     container_engine: str | None = None,
-    durable: bool = True,
+    durable: bool = False,
     dry_run: bool = False,
 ) -> RestoreResult:
     """Restore a part that is a single file to ``path``; see :func:`restore_tree` for the rest."""
@@ -168,8 +169,17 @@ class _Request:
             self.label,
             overwrite=self.overwrite,
             verify=self.verify,
-            checks_names=self.reader.record["kind"] == FILESTORE,
+            checks_names=self._checks_names(),
         )
+
+    def _checks_names(self) -> bool:
+        """Tell whether to compare content with names in a filestore.
+
+        The reader makes sure that content is what was backed up; so this finds what was corrupt then already, and
+        costs a sixth of the time. Nothing was, if the record says so.
+        """
+        record = self.reader.record
+        return record["kind"] == FILESTORE and (self.verify or record["facts"].get("corrupt_files") != 0)
 
     def walk_options(self) -> dict[str, t.Any]:
         excluded = self.reader.manifest.get("tree", {}).get("exclude", ())

@@ -147,7 +147,7 @@ def check_room(plan: RestorePlan, path: str, directory: Directory | None, label:
     if needed > free:
         raise TargetError(
             f"{label} has {_in_words(free)} free, but the restore needs about {_in_words(needed)}.",
-            "Make room, restore to another place, or restore a part of it with paths.",
+            "Make room, restore to another place, or select only a part of the tree.",
         )
     inodes = state.f_ffree if os.geteuid() == 0 else state.f_favail
     if state.f_files and plan.inodes > inodes:

@@ -33,7 +33,7 @@ def main() -> None:
             open_repository(json.loads(access), recovery_key) as repository,
             repository.open_part(backup_id, PART, recovery_key) as reader,
         ):
-            result = restore_tree(reader, where, durable=False)
+            result = restore_tree(reader, where)
             facts = {"written": result.written, "unchanged": result.unchanged}
     print(json.dumps({**facts, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
 

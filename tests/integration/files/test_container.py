@@ -16,7 +16,11 @@ import pytest
 from ansible_collections.dfr.continuity.plugins.module_utils._files.backup import backup_file
 from ansible_collections.dfr.continuity.plugins.module_utils._files.container import find_container
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.encoding import new_backup_id
-from ansible_collections.dfr.continuity.plugins.module_utils._repository.errors import InputError, SourceError
+from ansible_collections.dfr.continuity.plugins.module_utils._repository.errors import (
+    DependencyError,
+    InputError,
+    SourceError,
+)
 from ansible_collections.dfr.continuity.tests.environment.containers import POSTGRES_17, Container, container, podman
 from ansible_collections.dfr.continuity.tests.integration.files.scene import PART, Scene, describe
 
@@ -103,6 +107,19 @@ def test_what_is_missing_in_the_container_is_named(scene: Scene, box: Container)
 def test_a_container_that_does_not_exist(scene: Scene) -> None:
     with pytest.raises(InputError, match="no container 'no-such-container'"):
         scene.back_up(Path("/"), container="no-such-container")
+
+
+def test_an_engine_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "docker"
+    program.write_text(
+        "#!/bin/sh\necho 'Cannot connect to the Docker daemon at unix:///var/run/docker.sock.' >&2; exit 1\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SourceError, match=r"docker could not be asked .* Cannot connect to the Docker daemon"):
+        find_container("odoo", "docker")
+    with pytest.raises(DependencyError, match="podman"):
+        find_container("odoo", "podman")
 
 
 def test_a_container_that_does_not_run() -> None:

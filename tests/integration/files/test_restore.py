@@ -153,6 +153,11 @@ def test_without_overwriting_what_differs_stays_and_is_named(scene: Scene, backu
     assert result.warnings == ["1 of the files differ from the backup and were left as they are: b."]
 
 
+def test_a_restore_can_wait_for_the_disk(scene: Scene, backup: str) -> None:
+    scene.restore(backup, scene.root / "restored", durable=True)
+    assert describe(scene.root / "restored") == describe(scene.tree)
+
+
 def test_content_is_compared_only_when_asked(scene: Scene, backup: str, target: Path) -> None:
     size = (target / "b").stat().st_size
     (target / "b").write_bytes(b"X" * size)

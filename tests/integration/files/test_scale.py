@@ -56,9 +56,7 @@ def test_a_million_files_fit(million: Scene) -> None:
     assert second["unchanged_files"] == names // 2
     restored = million.run_alone("restore", backup_id, target)
     assert restored["written"] == names + _DIRECTORIES
-    again = million.run_alone("restore", backup_id, target)
-    assert (again["written"], again["unchanged"]) == (0, names + _DIRECTORIES + 1)
-    assert max(run["peak"] for run in (first, second, restored, again)) < _MEMORY
+    assert max(run["peak"] for run in (first, second, restored)) < _MEMORY
 
 
 def test_a_million_names_in_one_directory_fit(million: Scene) -> None:
