@@ -8,8 +8,9 @@ touch a disk. It is never imported on the target, uses the standard library alon
 
 It makes a *job directory* that only its user can read, prints its name and its own process id, and stays in the
 background as the module's supervisor. The directory holds ``progress`` (written by the module), at the end ``done``
-(exit code and output), and ``stop`` when the controller has asked it to stop. Whoever asked for the work removes the
-directory when it has read ``done``; what nobody collects within an hour is removed by the supervisor.
+(exit code and output), ``seen``, touched by the controller when it looks, and ``stop`` when it has asked the module to
+stop. Whoever asked for the work removes the directory when it has read ``done``; what nobody collects within an hour is
+removed by the supervisor, and a module that nobody has looked at for a day is stopped.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import time
 PROGRESS_VARIABLE = "DFR_CONTINUITY_PROGRESS_FILE"
 GRACE = 30.0
 KEPT = 3600.0
+UNSEEN = 86400.0
 TICK = 0.1
 
 
@@ -56,12 +58,13 @@ def start(script: bytes, limit: float) -> None:
 
 
 def _supervise(job: str, script: bytes, limit: float) -> None:
+    controller = _Controller(job)
     module = _run(job, script)
     deadline = time.monotonic() + limit if limit else None
     stopped = False
     status = _exit_status(module)
     while status is None:
-        stopped = _is_unwanted(job)
+        stopped = controller.has_enough()
         if stopped or (deadline is not None and time.monotonic() > deadline):
             status = _end(module)
             break
@@ -69,7 +72,7 @@ def _supervise(job: str, script: bytes, limit: float) -> None:
         status = _exit_status(module)
     if not stopped:
         _write_done(job, status)
-        _await_collection(job)
+        _await_collection(controller)
 
 
 def _run(job: str, script: bytes) -> int:
@@ -131,14 +134,31 @@ def _write_done(job: str, status: int) -> None:
     os.rename(temporary, os.path.join(job, "done"))
 
 
-def _await_collection(job: str) -> None:
+def _await_collection(controller: _Controller) -> None:
     patience = time.monotonic() + KEPT
-    while not _is_unwanted(job) and time.monotonic() < patience:
+    while not controller.has_enough() and time.monotonic() < patience:
         time.sleep(1)
 
 
-def _is_unwanted(job: str) -> bool:
-    return os.path.exists(os.path.join(job, "stop")) or not os.path.isdir(job)
+class _Controller:
+    """Whoever asked for the work, as far as the job directory shows."""
+
+    def __init__(self, job: str) -> None:
+        self._seen, self._stop = os.path.join(job, "seen"), os.path.join(job, "stop")
+        self._looked = 0
+        self._since = time.monotonic()
+        os.close(os.open(self._seen, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+    def has_enough(self) -> bool:
+        """Tell whether it has asked for an end, or has not looked for so long that it never will again."""
+        try:
+            looked = os.stat(self._seen).st_mtime_ns
+        except FileNotFoundError:
+            return True
+        if looked != self._looked:
+            # Times of files are compared with each other only: clocks are set, and machines sleep.
+            self._looked, self._since = looked, time.monotonic()
+        return os.path.exists(self._stop) or time.monotonic() - self._since > UNSEEN
 
 
 if __name__ == "__main__":

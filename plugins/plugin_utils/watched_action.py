@@ -124,7 +124,7 @@ class WatchedAction(ActionBase):
         quoted = shlex.quote(folder)
         # Succeeds with nothing to show while the module has not yet written any progress.
         look = f"kill -0 {pid} 2>/dev/null && {{ cat {quoted}/progress 2>/dev/null || true; }}"
-        command = f"cat {quoted}/done 2>/dev/null || {{ {look}; }}"
+        command = f"touch -c {quoted}/seen; cat {quoted}/done 2>/dev/null || {{ {look}; }}"
         began = time.monotonic()
         text, wait, told, gone = ProgressText(), _SHORTEST_WAIT, began, 0
         while True:

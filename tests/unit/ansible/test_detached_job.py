@@ -164,6 +164,12 @@ def test_removing_the_job_stops_the_module_too(start):
     assert not _alive(pid)
 
 
+def test_a_module_that_nobody_looks_at_is_stopped(start):
+    job = start("import time; time.sleep(60)", launcher=LAUNCHER.replace("UNSEEN = 86400.0", "UNSEEN = 0.5"))
+    job.wait(lambda: not job.running)
+    assert not job.folder.exists()
+
+
 def test_a_result_that_nobody_collects_goes_away(start):
     job = start("print('{}')", launcher=LAUNCHER.replace("KEPT = 3600.0", "KEPT = 0.5"))
     job.wait(lambda: not job.running)
