@@ -54,7 +54,9 @@ class FailureWithResultError(ContinuityError):
         self.result = result
 
 
-class _Stopped(BaseException):
+class StoppedBySignal(BaseException):
+    """The module was asked to end. Its name is what the log tells as the reason."""
+
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
         self.signum = signum
@@ -81,7 +83,7 @@ def run(
     except ContinuityError as error:
         _warn(module, log)
         _fail(module, error)
-    except _Stopped as stopped:
+    except StoppedBySignal as stopped:
         _warn(module, log)
         name = signal.Signals(stopped.signum).name
         module.fail_json(
@@ -122,7 +124,7 @@ def _stoppable() -> t.Iterator[None]:
     def stop(signum: int, _frame: object) -> t.NoReturn:
         for name in before:
             signal.signal(name, signal.SIG_IGN)
-        raise _Stopped(signum)
+        raise StoppedBySignal(signum)
 
     before = {name: signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     for name in before:

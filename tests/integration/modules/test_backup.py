@@ -5,11 +5,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import signal
+import subprocess
+from pathlib import Path
 
 import jsonschema
 import pytest
+
+from ansible_collections.dfr.continuity.tests.environment.processes import wait_until
 
 from .playing import CHECKOUT, check_documented
 
@@ -265,6 +271,38 @@ def test_a_single_file_is_backed_up_and_restored(ansible, installation, tmp_path
     )
     assert played.code == 0
     assert (tmp_path / "copy" / "odoo.conf").read_text() == "[options]\n"
+
+
+def programs_using(database):
+    """Processes whose arguments name a database."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"dbname='{database}'".encode() in (process / "cmdline").read_bytes():
+                found.append(process.name)
+    return found
+
+
+def test_interrupting_ansible_ends_the_backup_and_its_sessions(ansible, installation, postgres, database, connection):
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+    sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+    with contextlib.closing(postgres.connect(database)) as blocker:
+        blocker.cursor().execute("LOCK TABLE invoice IN ACCESS EXCLUSIVE MODE")
+        command = ansible.command([dump(database, connection)])
+        process = subprocess.Popen(
+            command, cwd=ansible.directory, env=ansible.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+        wait_until(lambda: postgres.sql(waiting, database) == [(1,)], "the backup's session")
+        assert programs_using(database)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(120) != 0
+        wait_until(lambda: not programs_using(database), "the end of the backup's programs")
+    # A server notices that a client has gone when there is no lock to wait for any more.
+    wait_until(lambda: postgres.sql(sessions, database) == [(0,)], "the end of the backup's sessions")
+    wait_until(lambda: "stopped by StoppedBySignal" in installation.log, "the log of the interruption")
+    assert 'reason="stopped by _Stopped"' not in installation.log
+    played = ansible.play({"name": "info", "dfr.continuity.backup_info": {}})
+    assert played["info"]["backups"] == []
 
 
 def test_a_backup_id_is_used_once(ansible, installation, tree):
