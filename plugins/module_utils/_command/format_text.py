@@ -184,8 +184,8 @@ The **record** is a signed envelope of canonical JSON:
 | `backup`, `part`, `kind`, `host` | what it is; a reader checks backup and part, and that the signer has the host's\
  name or is the administrator |
 | `started`, `finished` | RFC 3339 times, UTC |
-| `bytes` | `source`: sum of the streams' sizes; `new`: of chunks not in the repository before; `stored`: size of the\
- new packs |
+| `bytes` | `source`: sum of the sizes of the streams, and of the files that entries describe; `new`: of chunks not in\
+ the repository before; `stored`: size of the new packs |
 | `facts`, `warnings` | what the kind has to say |
 | `manifest` | `size` and `sha256` of the manifest object |
 | `packs` | `count`, `size` (sum) of the packs, and `sha256` of the pack list's plaintext |
