@@ -44,6 +44,18 @@ def announce(text: str) -> None:
     print(f"[environment] {text}", flush=True)
 
 
+def peak_memory() -> int:
+    """The most memory that this process has had since its program began, in bytes.
+
+    Unlike what getrusage(2) tells, it does not begin with what the process that started this one had.
+    """
+    status = Path("/proc/self/status").read_text()
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    if found is None:
+        raise RuntimeError("this system does not tell the peak memory of a process")
+    return int(found[1]) * 1024
+
+
 def free_port() -> int:
     """A TCP port of the loopback address on which nothing listens at this moment.
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from ansible_collections.dfr.continuity.plugins.module_utils._files.backup impor
 from ansible_collections.dfr.continuity.plugins.module_utils._files.restore import restore_tree
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.keys import load_recovery_key
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.repository import open_repository
+from ansible_collections.dfr.continuity.tests.environment.processes import peak_memory
 from ansible_collections.dfr.continuity.tests.integration.files.scene import PART
 
 
@@ -35,7 +35,7 @@ def main() -> None:
         ):
             result = restore_tree(reader, where)
             facts = {"written": result.written, "unchanged": result.unchanged}
-    print(json.dumps({**facts, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
+    print(json.dumps({**facts, "peak": peak_memory()}))
 
 
 if __name__ == "__main__":
