@@ -9,6 +9,7 @@ results come back in the order of the walk. Batches, and so memory, are bounded.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import time
@@ -20,10 +21,11 @@ from dataclasses import dataclass, field
 from .._repository.errors import InputError
 from .._repository.part_writer import PartWriter
 from .._repository.references import StreamReference
-from .batch import Batch, Job, Things, store_things
+from .batch import Batch, Job, StoresFiles, StoresHere, Things, store_things
 from .cache import CacheReader, CacheWriter
 from .content import FileStorer, Stored
 from .entries import BLOCK, CHARACTER, DIRECTORY, FIFO, FILE, LINK, SYMLINK, Entry
+from .file_processes import WORTHWHILE, StoringProcesses
 from .findings import CHANGED, CORRUPT, FAILED, INCOMPLETE, SKIPPED, VANISHED, Findings
 from .links import LinkTable
 from .owners import OwnerTable
@@ -169,10 +171,14 @@ class _Run:
         cache = os.path.join(cache_dir or part.repository.cache_directory, "trees", part.part + ".entries")
         identity = {"kind": kind, "owners": repr((place.owners.user_map, place.owners.group_map))}
         self._known = CacheReader(cache, identity)
-        self._cache = CacheWriter(cache, identity, time.time_ns())
+        self._cache = CacheWriter(cache, identity)
         # In a filestore each name stands for its own content, so names of one inode are looked at one by one.
         self._links = LinkTable() if kind != FILESTORE else None
-        self._storer = FileStorer(part, self._owners, self._cache, checks_names=kind == FILESTORE)
+        self._started = time.time_ns()
+        self._storer = FileStorer(part, self._owners, self._started, checks_names=kind == FILESTORE)
+        self._small_files: StoresFiles = StoresHere(self._storer)
+        self._processes: StoringProcesses | None = None
+        self._to_read = 0
         self._stream = part.open_stream()
         self._batch = Batch()
         self._pending: deque[Future[Things] | Things] = deque()
@@ -188,6 +194,8 @@ class _Run:
     def __exit__(self, *_exception: object) -> None:
         # After finish() there is nothing left to discard.
         self._cache.discard()
+        if self._processes is not None:
+            self._processes.close()
         self._known.close()
         if self._links is not None:
             self._links.close()
@@ -221,7 +229,9 @@ class _Run:
         known = self._known.find(path, status)
         if known is None and min(status.st_size, status.st_blocks * 512) > _BIG:
             self._hand_on()
-            self._pending.append([self._storer.store(path, found.directory, found.name, linked=linked, big=True)])
+            self._pending.append(
+                [self._storer.store(path, found.directory, found.name, linked=linked, pool=self._part)]
+            )
         else:
             self._batch.add(Job(path, found.directory, found.name, status.st_size, linked, known=known))
 
@@ -256,11 +266,24 @@ class _Run:
         """Send the batch to the pool, unless there is nothing to do in it, and take what has come back."""
         batch, self._batch = self._batch, Batch()
         if batch.has_work:
-            self._pending.append(self._part.submit(store_things, self._part, self._storer, batch.things))
+            self._consider_processes(batch)
+            self._pending.append(self._part.submit(store_things, self._part, self._small_files, batch.things))
         elif batch.things:
             self._pending.append(batch.things)
         while self._pending and (len(self._pending) > 4 * self._part.workers or _is_done(self._pending[0])):
             self._take_first()
+
+    def _consider_processes(self, batch: Batch) -> None:
+        """Start processes for small files once there are many of them to be read."""
+        before, self._to_read = self._to_read, self._to_read + batch.bytes
+        if self._part.workers < 2 or not before < WORTHWHILE <= self._to_read:
+            return
+        # Where no process can be started, threads do the same work, only slower.
+        with contextlib.suppress(OSError):
+            self._processes = StoringProcesses(
+                self._part, self._place.owners, self._started, checks_names=self._kind == FILESTORE
+            )
+            self._small_files = self._processes
 
     def _take_first(self) -> None:
         first = self._pending.popleft()
@@ -311,6 +334,8 @@ class _Run:
         additions: t.Callable[[], PartAdditions] | None,
     ) -> TreeBackup:
         """Write record and cache."""
+        if self._processes is not None:
+            self._processes.finish()
         entries = self._stream.close()
         added = additions() if additions is not None else PartAdditions()
         tree = {

@@ -50,7 +50,9 @@ class Batch:
         self.things: Things = []
         #: Whether there is anything to do for a thread.
         self.has_work = False
-        self._bytes = self._files = self._ids = 0
+        #: Bytes of files to be read.
+        self.bytes = 0
+        self._files = self._ids = 0
         self._directories: set[Directory] = set()
 
     def add(self, thing: Stored | Job) -> None:
@@ -66,33 +68,54 @@ class Batch:
             self._ids += len(thing.known.record) // (2 * ID_SIZE)
         else:
             self._files += 1
-            self._bytes += thing.size
+            self.bytes += thing.size
 
     @property
     def full(self) -> bool:
         """Tell whether the batch is to be handed on."""
         return (
             len(self.things) >= _THINGS
-            or self._bytes >= _BYTES
+            or self.bytes >= _BYTES
             or self._files >= _FILES
             or self._ids >= _IDS
             or len(self._directories) >= _DIRECTORIES
         )
 
 
-def store_things(part: PartWriter, storer: FileStorer, things: Things) -> Things:
+class StoresFiles(t.Protocol):
+    """Reads and stores files, in this process or in another one."""
+
+    def store_files(self, jobs: t.Sequence[Job]) -> list[Stored]:
+        """Store files; what is wrong with a file is in what is returned of it, in the same order."""
+
+
+class StoresHere:
+    """Stores files in the thread that asks for it."""
+
+    def __init__(self, storer: FileStorer) -> None:
+        self._storer = storer
+
+    def store_files(self, jobs: t.Sequence[Job]) -> list[Stored]:
+        """Store files, one after the other."""
+        return [self._storer.store(job.path, job.directory, job.name, linked=job.linked) for job in jobs]
+
+
+def store_things(part: PartWriter, storer: StoresFiles, things: Things) -> Things:
     """Do what is to be done for a batch; in a thread of the pool. Other names of files are left for later."""
     ids = [chunk_id for thing in things if isinstance(thing, Job) and thing.known for chunk_id in thing.known.ids]
     missing = part.missing(ids) if ids else set()
     done: Things = []
+    to_read: list[Job] = []
     for thing in things:
         if isinstance(thing, Stored) or thing.target:
             done.append(thing)
         elif thing.known is not None and (not missing or missing.isdisjoint(thing.known.ids)):
             done.append(_as_before(part, thing, thing.known))
         else:
-            done.append(storer.store(thing.path, thing.directory, thing.name, linked=thing.linked))
-    return done
+            done.append(thing)
+            to_read.append(thing)
+    stored = iter(storer.store_files(to_read)) if to_read else iter(())
+    return [next(stored) if isinstance(thing, Job) and not thing.target else thing for thing in done]
 
 
 def _as_before(part: PartWriter, job: Job, known: Known) -> Stored:

@@ -52,6 +52,14 @@ def make_record(path: bytes, status: os.stat_result, ids: t.Sequence[bytes], ent
     return b"%s%s\0%s\n" % (_prefix(path, status), b"".join(ids).hex().encode(), entry)
 
 
+def is_racy(status: os.stat_result, started: int) -> bool:
+    """Tell whether a file changed so late that a further change might not show; such a file is not remembered.
+
+    :arg started: when the scan began, in nanoseconds since the epoch.
+    """
+    return status.st_ctime_ns >= started - RACY
+
+
 class Known:
     """A file as it was last time. ``record`` is its line in the cache."""
 
@@ -142,15 +150,11 @@ def _digest(file: t.BinaryIO, end: int) -> str:
 
 
 class CacheWriter:
-    """The cache for the next run. Only :meth:`commit` makes it take the old one's place.
+    """The cache for the next run. Only :meth:`commit` makes it take the old one's place."""
 
-    :arg started: when the scan began, in nanoseconds since the epoch.
-    """
-
-    def __init__(self, path: str, identity: t.Mapping[str, t.Any], started: int) -> None:
+    def __init__(self, path: str, identity: t.Mapping[str, t.Any]) -> None:
         self._path = path
         self._temporary = path + ".new"
-        self._racy_from = started - RACY
         self._digest = hashlib.sha256()
         self._waiting: list[bytes] = []
         self._lines = 0
@@ -181,10 +185,6 @@ class CacheWriter:
         self._waiting.append(record)
         if len(self._waiting) >= 256:
             self._flush()
-
-    def is_racy(self, status: os.stat_result) -> bool:
-        """Tell whether a file changed so late that a further change might not show; such a file is not remembered."""
-        return status.st_ctime_ns >= self._racy_from
 
     def _flush(self) -> None:
         lines, self._waiting = self._waiting, []

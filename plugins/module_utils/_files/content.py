@@ -14,10 +14,11 @@ import typing as t
 from collections import deque
 from concurrent.futures import Future
 
+from .._repository.chunk_writer import ChunkWriter
 from .._repository.chunking import CHUNK_LIMIT, Cutter
 from .._repository.part_writer import PartWriter
 from .._repository.references import INLINE, StreamReference
-from .cache import MOST_CHUNKS, CacheWriter, make_record
+from .cache import MOST_CHUNKS, is_racy, make_record
 from .directory import Directory
 from .entries import FILE, Entry
 from .extents import Extent, data_extents, gaps, may_have_holes
@@ -72,26 +73,33 @@ class _NotAFileError(Exception):
 class FileStorer:
     """Stores files of one tree. Its methods may be called by several threads.
 
+    :arg started: when the scan began, in nanoseconds since the epoch.
     :arg checks_names: the tree is a filestore, where the content must be what the name says.
     """
 
-    def __init__(self, part: PartWriter, owners: OwnerTable, cache: CacheWriter, *, checks_names: bool) -> None:
-        self._part = part
+    def __init__(self, chunks: ChunkWriter, owners: OwnerTable, started: int, *, checks_names: bool) -> None:
+        self._chunks = chunks
         self._owners = owners
-        self._cache = cache
+        self._started = started
         self._checks_names = checks_names
 
     def store(
-        self, path: bytes, directory: Directory, name: bytes, *, linked: bool = False, big: bool = False
+        self,
+        path: bytes,
+        directory: Directory,
+        name: bytes,
+        *,
+        linked: bool = False,
+        pool: PartWriter | None = None,
     ) -> Stored:
         """Store the file ``name`` of ``directory``; never raises for what is wrong with the file itself.
 
         :arg linked: it has other names.
-        :arg big: let other threads of the pool store its chunks; only for a caller who is none of them.
+        :arg pool: the part whose threads store the chunks of a big file; only for a caller who is none of them.
         """
         wanted = content_address(path) if self._checks_names else None
         try:
-            reading = self._read_until_good(directory, name, wanted, big)
+            reading = self._read_until_good(directory, name, wanted, pool)
         except (FileNotFoundError, _NotAFileError):
             return Stored(path, FILE, b"", findings=((VANISHED, ""),), linked=linked)
         except OSError as error:
@@ -117,20 +125,23 @@ class FileStorer:
             xattrs=reading.xattrs,
         )
         line = entry.encode()
-        remembered = not (findings or reading.changed or len(reading.ids) > MOST_CHUNKS or self._cache.is_racy(status))
+        late = is_racy(status, self._started)
+        remembered = not (findings or reading.changed or len(reading.ids) > MOST_CHUNKS or late)
         record = make_record(path, status, reading.ids, line) if remembered else b""
         return Stored(path, FILE, line, entry.size, record, findings)
 
     def _reference(self, reading: _Reading) -> StreamReference:
         if len(reading.ids) <= INLINE:
             return StreamReference(reading.size, tuple(reading.ids))
-        return self._part.reference(reading.size, reading.ids)
+        return self._chunks.reference(reading.size, reading.ids)
 
-    def _read_until_good(self, directory: Directory, name: bytes, wanted: str | None, big: bool) -> _Reading:
+    def _read_until_good(
+        self, directory: Directory, name: bytes, wanted: str | None, pool: PartWriter | None
+    ) -> _Reading:
         """Read a file until it held still, or has the content it should have, or patience ends."""
         readings = 1
         while True:
-            reading = self._read(directory, name, wanted is not None, big)
+            reading = self._read(directory, name, wanted is not None, pool)
             if wanted is None:
                 if not reading.changed or readings >= _READINGS:
                     return reading
@@ -145,7 +156,7 @@ class FileStorer:
         """How many more readings a file deserves that is not what its name says: one, unless it is being written."""
         return len(_WAITS) if abs(time.time() - reading.status.st_ctime) < _LATELY else 1
 
-    def _read(self, directory: Directory, name: bytes, hashed: bool, big: bool) -> _Reading:
+    def _read(self, directory: Directory, name: bytes, hashed: bool, pool: PartWriter | None) -> _Reading:
         try:
             fd = directory.open_file(name)
         except OSError as error:
@@ -157,7 +168,7 @@ class FileStorer:
             before = os.fstat(fd)
             if not stat.S_ISREG(before.st_mode):
                 raise _NotAFileError
-            chunks = _Chunks(self._part, hashed=hashed, big=big)
+            chunks = _Chunks(self._chunks, hashed=hashed, pool=pool)
             holes = _copy(fd, before, chunks)
             ids = chunks.finish()
             xattrs: Attributes = ()
@@ -228,9 +239,9 @@ def _copy_range(fd: int, extent: Extent, chunks: _Chunks) -> int:
 class _Chunks:
     """The chunks of one file: cut, stored by this thread or (for a big file) by those of the pool, in order."""
 
-    def __init__(self, part: PartWriter, *, hashed: bool, big: bool) -> None:
-        self._part = part
-        self._big = big
+    def __init__(self, writer: ChunkWriter, *, hashed: bool, pool: PartWriter | None) -> None:
+        self._writer = writer
+        self._pool = pool
         self._cutter: Cutter | None = None
         self._sha1 = hashlib.sha1(usedforsecurity=False) if hashed else None
         self._ids: list[bytes] = []
@@ -243,7 +254,7 @@ class _Chunks:
         if self._sha1 is not None:
             self._sha1.update(data)
         if data:
-            self._ids.append(self._part.store(data))
+            self._ids.append(self._writer.store(data))
 
     def write(self, data: bytes) -> None:
         """Take more of the file."""
@@ -256,11 +267,11 @@ class _Chunks:
             self._store(chunk)
 
     def _store(self, chunk: bytes) -> None:
-        if not self._big:
-            self._ids.append(self._part.store(chunk))
+        if self._pool is None:
+            self._ids.append(self._writer.store(chunk))
             return
-        self._waiting.append(self._part.submit(self._part.store, chunk))
-        self._part.progress.add(done=len(chunk))
+        self._waiting.append(self._pool.submit(self._writer.store, chunk))
+        self._pool.progress.add(done=len(chunk))
         while self._waiting and self._waiting[0].done():
             self._ids.append(self._waiting.popleft().result())
 

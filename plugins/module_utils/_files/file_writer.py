@@ -15,9 +15,10 @@ import re
 import secrets
 import stat
 import typing as t
+from dataclasses import dataclass
 
 from .._repository.errors import IntegrityError, TargetError
-from .._repository.part_reader import PartReader
+from .._repository.part_reader import ChunkReader
 from .directory import Directory
 from .entries import BLOCK, CHARACTER, DIRECTORY, FIFO, FILE, SYMLINK, Entry
 from .extents import gaps
@@ -86,31 +87,33 @@ def fatal(error: OSError, label: str) -> TargetError | None:
     return None
 
 
-class FileWriter:
-    """Makes what entries describe. Its methods may be called by several threads.
+@dataclass(frozen=True)
+class WriterOptions:
+    """How files are written.
 
-    :arg label: what people call the target.
-    :arg overwrite: replace what is there and differs.
-    :arg verify: read what is there and compare it chunk by chunk, instead of believing size and modification time.
-    :arg checks_names: the tree is a filestore, where the content must be what the name says.
+    :ivar label: what people call the target.
+    :ivar overwrite: replace what is there and differs.
+    :ivar verify: read what is there and compare it chunk by chunk, instead of believing size and modification time.
+    :ivar checks_names: the tree is a filestore, where the content must be what the name says.
     """
 
-    def __init__(
-        self,
-        reader: PartReader,
-        owners: OwnerChoice,
-        label: str,
-        *,
-        overwrite: bool = True,
-        verify: bool = False,
-        checks_names: bool = False,
-    ) -> None:
+    owners: OwnerChoice
+    label: str
+    overwrite: bool = True
+    verify: bool = False
+    checks_names: bool = False
+
+
+class FileWriter:
+    """Makes what entries describe. Its methods may be called by several threads."""
+
+    def __init__(self, reader: ChunkReader, options: WriterOptions) -> None:
         self._reader = reader
-        self._owners = owners
-        self._label = label
-        self._overwrite = overwrite
-        self._verify = verify
-        self._checks_names = checks_names
+        self._owners = options.owners
+        self._label = options.label
+        self._overwrite = options.overwrite
+        self._verify = options.verify
+        self._checks_names = options.checks_names
         self._run = secrets.token_hex(8).encode()
         self._numbers = itertools.count()
 

@@ -23,21 +23,30 @@ from .._repository.part_reader import PartReader
 from .backup import FILESTORE, SINGLE_FILE
 from .directory import Directory, is_directory
 from .entries import FILE, Entry
-from .file_writer import NOT_TOUCHED, UNCHANGED, UPDATED, WRITTEN, FileWriter, Outcome, Spot, fatal
+from .file_processes import WORTHWHILE, WritingProcesses
+from .file_writer import (
+    NOT_TOUCHED,
+    UNCHANGED,
+    UPDATED,
+    WRITTEN,
+    FileWriter,
+    Outcome,
+    Spot,
+    WriterOptions,
+    fatal,
+)
 from .findings import FAILED, RESTORE_SENTENCES, Findings
 from .owners import BY_NAME, OwnerChoice, OwnerDomain
 from .patterns import Exclusion, Selection
 from .place import alone_in, find_target, open_target
-from .restore_plan import PlanWalk, RestorePlan, check_room
+from .restore_plan import BIG, PlanWalk, RestorePlan, check_room
 from .restore_walk import Frame, TreeWalk
 
 #: A batch ends with so many bytes or files, or steps that wait for it, or open directories.
-_BATCH_BYTES = 1 << 20
-_BATCH_FILES = 128
+_BATCH_BYTES = 8 << 20
+_BATCH_FILES = 512
 _BATCH_STEPS = 512
 _BATCH_DIRECTORIES = 16
-#: The chunks of a larger file are fetched by all threads.
-_BIG = 8 << 20
 
 
 @dataclass
@@ -162,15 +171,8 @@ class _Request:
     def label(self) -> str:
         return self.target if self.container is None else f"{self.target} in the container {self.container}"
 
-    def writer(self, owners: OwnerChoice) -> FileWriter:
-        return FileWriter(
-            self.reader,
-            owners,
-            self.label,
-            overwrite=self.overwrite,
-            verify=self.verify,
-            checks_names=self._checks_names(),
-        )
+    def writer_options(self, owners: OwnerChoice) -> WriterOptions:
+        return WriterOptions(owners, self.label, self.overwrite, self.verify, self._checks_names())
 
     def _checks_names(self) -> bool:
         """Tell whether to compare content with names in a filestore.
@@ -197,7 +199,7 @@ def _restore(
     request.reader.progress.begin(f"restore to {request.label}", plan.size, plan.things)
     result = RestoreResult(request.label, plan)
     with alone_in(place):
-        with _Restore(request, place.directory, request.writer(choice), plan, result) as restore:
+        with _Restore(request, place.directory, request.writer_options(choice), plan, result) as restore:
             restore.walk()
             restore.complete()
         if durable:
@@ -221,9 +223,8 @@ def _plan(request: _Request, owners: tuple[str, str | None, str | None]) -> Rest
     choice = _choose(request, OwnerDomain() if place is None else place.owners, owners)
     selection = Selection(request.paths)
     request.reader.progress.begin("compare with the target")
-    walk = PlanWalk(
-        request.reader, directory, request.label, selection, writer=request.writer(choice), **request.walk_options()
-    )
+    writer = FileWriter(request.reader, request.writer_options(choice))
+    walk = PlanWalk(request.reader, directory, request.label, selection, writer=writer, **request.walk_options())
     walk.walk()
     if selection.unmatched():
         raise InputError(
@@ -286,9 +287,14 @@ class _Restore(TreeWalk):
     """The walk that restores. Use it in a ``with`` block, which waits for the threads after an error."""
 
     def __init__(
-        self, request: _Request, target: Directory, writer: FileWriter, plan: RestorePlan, result: RestoreResult
+        self, request: _Request, target: Directory, options: WriterOptions, plan: RestorePlan, result: RestoreResult
     ) -> None:
-        self._writer = writer
+        self._writer = FileWriter(request.reader, options)
+        self._processes: WritingProcesses | None = None
+        if plan.small_size >= WORTHWHILE and request.reader.workers > 1:
+            # Where no process can be started, threads do the same work, only slower.
+            with contextlib.suppress(OSError):
+                self._processes = WritingProcesses(request.reader, options)
         self._overwrite = request.overwrite
         self._result = result
         self._target = target
@@ -311,6 +317,8 @@ class _Restore(TreeWalk):
             if pending.outcomes is not None and not pending.outcomes.cancel():
                 # What went wrong first is being reported; this one only has to come to its end.
                 pending.outcomes.exception()
+        if self._processes is not None:
+            self._processes.close()
 
     # The walk
 
@@ -350,7 +358,7 @@ class _Restore(TreeWalk):
             self.make_room(entry, directory, spot.name)
         if entry.type != FILE:
             self._note(self._writer.restore(entry, spot))
-        elif entry.data.size > _BIG:
+        elif entry.data.size > BIG:
             self._hand_on()
             pieces = self._reader.read_stream(entry.data)
             self._note(self._writer.restore(entry, spot, pieces), entry.size)
@@ -434,7 +442,10 @@ class _Restore(TreeWalk):
 
     def _work(self, files: list[tuple[Entry, Spot]]) -> list[Outcome]:
         """Restore the files of a batch; in a thread of the pool."""
-        outcomes = [self._writer.restore(entry, spot) for entry, spot in files]
+        if self._processes is not None:
+            outcomes = self._processes.write_files(files)
+        else:
+            outcomes = [self._writer.restore(entry, spot) for entry, spot in files]
         self._reader.progress.add(done=sum(entry.size for entry, _spot in files), items=len(files))
         return outcomes
 

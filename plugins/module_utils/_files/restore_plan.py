@@ -17,6 +17,8 @@ from .file_writer import FileWriter
 from .findings import show
 from .restore_walk import Frame, TreeWalk
 
+#: The chunks of a file with more bytes are fetched by all threads.
+BIG = 8 << 20
 _BLOCK = 4096
 #: So many paths are named.
 _NAMED = 100
@@ -27,15 +29,16 @@ class RestorePlan:
     """What is to be done. Sizes in bytes.
 
     ``size`` and ``things`` count all that is selected, ``writes`` and ``write_size`` what is not in the target as the
-    backup has it; ``growth`` is how much more room the target needs at the end, ``largest`` the largest file that is
-    written beside the one it replaces; ``deletes`` counts what goes (with all below it as one). ``write_paths`` and
-    ``delete_paths`` name the first of them.
+    backup has it, ``small_size`` the part of that in files of up to :data:`BIG` bytes; ``growth`` is how much more room
+    the target needs at the end, ``largest`` the largest file that is written beside the one it replaces; ``deletes``
+    counts what goes (with all below it as one). ``write_paths`` and ``delete_paths`` name the first of them.
     """
 
     size: int = 0
     things: int = 0
     writes: int = 0
     write_size: int = 0
+    small_size: int = 0
     growth: int = 0
     largest: int = 0
     inodes: int = 0
@@ -105,6 +108,7 @@ class PlanWalk(TreeWalk):
         if entry.type == FILE:
             room = -(-entry.data.size // _BLOCK) * _BLOCK
             plan.write_size += entry.data.size
+            plan.small_size += entry.data.size if entry.data.size <= BIG else 0
             plan.largest = max(plan.largest, room)
             plan.growth += room - (present.st_blocks * 512 if present is not None and present.st_nlink == 1 else 0)
         plan.inodes += present is None

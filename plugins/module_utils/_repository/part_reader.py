@@ -30,14 +30,16 @@ if t.TYPE_CHECKING:
 
 T = t.TypeVar("T")
 _CACHED_SEGMENTS = 64
+_CACHED_DECRYPTORS = 256
 
 
 class PackSource:
     """Reads chunks out of packs, keeping the segments decrypted last."""
 
-    def __init__(self, repository: Repository, recovery_key: RecoveryKey) -> None:
+    def __init__(self, repository: Repository, recovery_key: RecoveryKey, cached: int) -> None:
         self._repository = repository
         self._recovery_key = recovery_key
+        self._cached = cached
         self._lock = threading.Lock()
         self._keys: dict[str, bytes] = {}
         self._decryptors: OrderedDict[bytes, stream.StreamDecryptor] = OrderedDict()
@@ -111,7 +113,7 @@ class PackSource:
     def _keep(self, key: tuple[bytes, int], plaintext: bytes) -> None:
         with self._lock:
             self._segments[key] = plaintext
-            while len(self._segments) > _CACHED_SEGMENTS:
+            while len(self._segments) > self._cached:
                 self._segments.popitem(last=False)
 
     def _decryptor(self, pack: PackInfo) -> stream.StreamDecryptor:
@@ -126,22 +128,66 @@ class PackSource:
         decryptor = stream.StreamDecryptor(key, place, header, pack.size, name)
         with self._lock:
             self._decryptors[pack.pack_id] = decryptor
-            while len(self._decryptors) > 4 * _CACHED_SEGMENTS:
+            while len(self._decryptors) > _CACHED_DECRYPTORS:
                 self._decryptors.popitem(last=False)
         return decryptor
 
 
-class PartReader:
+class ChunkReader:
+    """Reads chunks that one part of a backup needs. Methods may be called by several threads.
+
+    :arg cached: decrypted segments of a megabyte that are kept.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        backup_id: str,
+        part: str,
+        recovery_key: RecoveryKey,
+        progress: Progress,
+        cached: int = _CACHED_SEGMENTS,
+    ) -> None:
+        self.repository = repository
+        self.backup_id = backup_id
+        self.part = part
+        self.recovery_key = recovery_key
+        self.progress = progress
+        self._source = PackSource(repository, recovery_key, cached)
+
+    def chunk_ids(self, reference: StreamReference) -> t.Iterator[bytes]:
+        """Yield the ids of a stream's chunks in order."""
+        return expand(reference, self.read_chunk)
+
+    def read_chunk(self, chunk_id: bytes) -> bytes:
+        """Return one chunk.
+
+        Raises :class:`~.errors.IntegrityError` when it is unknown, missing or not what was written.
+        """
+        location = self.repository.index.locate(chunk_id)
+        if location is None:
+            raise IntegrityError(
+                f"The index does not know the chunk {chunk_id.hex()[:16]}… that {self.backup_id} {self.part} needs.",
+                "Run `continuity verify` to see which backups are whole, and choose one of them.",
+            )
+        try:
+            chunk = self._source.read(location)
+        except ObjectMissingError as error:
+            raise IntegrityError(
+                f"The pack {pack_name(location.pack.pack_id)} that {self.backup_id} {self.part} needs is missing.",
+                "Bring it back from a copy or an older version in the store, or choose another backup.",
+            ) from error
+        self.progress.add(stored=location.entry.stored)
+        return chunk
+
+
+class PartReader(ChunkReader):
     """One part being read. Use it in a ``with`` block. Methods may be called by several threads."""
 
     def __init__(
         self, repository: Repository, backup_id: str, part: str, recovery_key: RecoveryKey, progress: Progress
     ) -> None:
-        self.repository = repository
-        self.backup_id = backup_id
-        self.part = part
-        self.progress = progress
-        self._source = PackSource(repository, recovery_key)
+        super().__init__(repository, backup_id, part, recovery_key, progress)
         self.record = read_record(repository, backup_id, part)
         self.manifest = self._read_manifest()
         self.streams = {
@@ -176,31 +222,6 @@ class PartReader:
     def submit(self, work: t.Callable[..., T], *arguments: t.Any) -> Future[T]:
         """Run ``work`` in the pool; waits while too much is under way. Not from within such work."""
         return self._pool.submit(work, *arguments)
-
-    def chunk_ids(self, reference: StreamReference) -> t.Iterator[bytes]:
-        """Yield the ids of a stream's chunks in order."""
-        return expand(reference, self.read_chunk)
-
-    def read_chunk(self, chunk_id: bytes) -> bytes:
-        """Return one chunk.
-
-        Raises :class:`~.errors.IntegrityError` when it is unknown, missing or not what was written.
-        """
-        location = self.repository.index.locate(chunk_id)
-        if location is None:
-            raise IntegrityError(
-                f"The index does not know the chunk {chunk_id.hex()[:16]}… that {self.backup_id} {self.part} needs.",
-                "Run `continuity verify` to see which backups are whole, and choose one of them.",
-            )
-        try:
-            chunk = self._source.read(location)
-        except ObjectMissingError as error:
-            raise IntegrityError(
-                f"The pack {pack_name(location.pack.pack_id)} that {self.backup_id} {self.part} needs is missing.",
-                "Bring it back from a copy or an older version in the store, or choose another backup.",
-            ) from error
-        self.progress.add(stored=location.entry.stored)
-        return chunk
 
     def read_stream(self, reference: StreamReference) -> t.Iterator[bytes]:
         """Yield a stream's content in order, read ahead by the pool.

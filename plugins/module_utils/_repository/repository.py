@@ -11,7 +11,7 @@ import secrets
 import socket
 import time
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from . import stream
 from .encoding import check_backup_id, check_part_name
@@ -44,6 +44,8 @@ class RepositoryAccess:
     identity: Identity | None
     cache_dir: str
     host: str
+    #: The dictionary itself, with which another process opens the same repository.
+    given: t.Mapping[str, t.Any] = field(repr=False)
 
     @classmethod
     def parse(cls, given: t.Mapping[str, t.Any], *, create: bool = False) -> RepositoryAccess:
@@ -58,7 +60,8 @@ class RepositoryAccess:
         cache = given.get("cache_dir") or DEFAULT_CACHE
         if not os.path.isabs(cache):
             raise InputError(f"cache_dir {cache!r} is not an absolute path.", "Give a path that starts with /.")
-        return cls(open_store(given, create=create), trust, identity, cache, given.get("host") or socket.gethostname())
+        host = given.get("host") or socket.gethostname()
+        return cls(open_store(given, create=create), trust, identity, cache, host, given)
 
 
 class Repository:
@@ -68,6 +71,7 @@ class Repository:
     """
 
     def __init__(self, access: RepositoryAccess, settings: RepositorySettings, opener: Identity | RecoveryKey) -> None:
+        self.given = access.given
         self.store = access.store
         self.identity = access.identity
         self.host = access.host

@@ -9,10 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.dfr.continuity.tests.integration.files.scene import Scene
+from ansible_collections.dfr.continuity.tests.integration.files.scene import Scene, use_processes
 
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
     """A repository, and an empty tree to fill."""
     return Scene(tmp_path / "scene")
+
+
+@pytest.fixture(params=["threads", "processes"])
+def workers(request: pytest.FixtureRequest, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Who deals with small files: threads, or from the first file on processes."""
+    if request.param == "processes":
+        scene.processes = True
+        use_processes(monkeypatch.setattr)
+    return str(request.param)

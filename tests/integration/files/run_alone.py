@@ -14,12 +14,14 @@ from ansible_collections.dfr.continuity.plugins.module_utils._files.restore impo
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.keys import load_recovery_key
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.repository import open_repository
 from ansible_collections.dfr.continuity.tests.environment.processes import peak_memory
-from ansible_collections.dfr.continuity.tests.integration.files.scene import PART
+from ansible_collections.dfr.continuity.tests.integration.files.scene import PART, use_processes
 
 
 def main() -> None:
-    """Do what the first argument says, in the repository that the second one describes."""
-    action, access, backup_id, where, *key = sys.argv[1:]
+    """Do what the first argument says, in the way of the second, in the repository that the third one describes."""
+    action, how, access, backup_id, where, *key = sys.argv[1:]
+    if how == "processes":
+        use_processes(setattr)
     facts = {}
     if action == "backup":
         with (

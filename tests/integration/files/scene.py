@@ -16,6 +16,7 @@ import sys
 import typing as t
 from pathlib import Path
 
+from ansible_collections.dfr.continuity.plugins.module_utils._files import backup, restore
 from ansible_collections.dfr.continuity.plugins.module_utils._files.backup import TreeBackup, backup_file, backup_tree
 from ansible_collections.dfr.continuity.plugins.module_utils._files.entries import Entry
 from ansible_collections.dfr.continuity.plugins.module_utils._files.reading import read_entries
@@ -48,11 +49,21 @@ _NOBODY = 0xFFFFFFFF
 SOME_ACL = _acl((1, 6, _NOBODY), (2, 4, 1234), (4, 4, _NOBODY), (0x10, 4, _NOBODY), (0x20, 0, _NOBODY))
 
 
+def use_processes(set_attribute: t.Callable[[object, str, object], None]) -> None:
+    """Have small files dealt with by processes, however few they are."""
+    for module in (backup, restore):
+        set_attribute(module, "WORTHWHILE", 1)
+
+
 class Scene:
-    """A repository with one host, and what one does with it."""
+    """A repository with one host, and what one does with it.
+
+    ``processes``: runs in a process of their own give small files to processes of theirs.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.processes = False
         root.mkdir(exist_ok=True)
         self.site = Site(root)
         self.site.configure()
@@ -91,7 +102,8 @@ class Scene:
         if not key.exists():
             write_key_file(str(key), self.site.recovery_key.to_pem())
         access = self.site.access("db1" if action == "backup" else None)
-        return [sys.executable, "-m", _ALONE, action, json.dumps(access), backup_id, str(where), str(key)]
+        how = "processes" if self.processes else "as usual"
+        return [sys.executable, "-m", _ALONE, action, how, json.dumps(access), backup_id, str(where), str(key)]
 
     def run_alone(self, action: str, backup_id: str, where: Path) -> dict[str, int]:
         """Back up or restore in a process of its own; return what it did, and the most memory that it had."""

@@ -19,6 +19,8 @@ from ansible_collections.dfr.continuity.plugins.module_utils._files.entries impo
 from ansible_collections.dfr.continuity.plugins.module_utils._files.filestore import content_address
 from ansible_collections.dfr.continuity.tests.integration.files.scene import Scene, age, describe
 
+pytestmark = pytest.mark.usefixtures("workers")
+
 
 def attach(tree: Path, data: bytes) -> str:
     """Put an attachment into a filestore as Odoo does; return its store_fname."""

@@ -19,6 +19,8 @@ from ansible_collections.dfr.continuity.plugins.module_utils._repository.encodin
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.errors import ObjectMissingError
 from ansible_collections.dfr.continuity.tests.integration.files.scene import Scene, age, describe, leftovers
 
+pytestmark = pytest.mark.usefixtures("workers")
+
 _RUNS = 6
 
 

@@ -34,6 +34,8 @@ from ansible_collections.dfr.continuity.tests.integration.files.scene import (
     leftovers,
 )
 
+pytestmark = pytest.mark.usefixtures("workers")
+
 NAMES = [
     "plain",
     "with space",
