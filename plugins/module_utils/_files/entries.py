@@ -13,7 +13,6 @@ import base64
 import binascii
 import json
 import typing as t
-from dataclasses import dataclass
 
 from .._repository.errors import IntegrityError
 from .._repository.references import StreamReference
@@ -25,6 +24,7 @@ _TYPES = frozenset((FILE, DIRECTORY, SYMLINK, LINK, FIFO, CHARACTER, BLOCK))
 #: A line longer than this, in bytes, is not an entry: 4096 extents, an ACL and 64 KiB attributes fit many times.
 _LONGEST = 16 << 20
 
+_NO_NAMES = frozenset((b"", b".", b".."))
 _encode_json = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
 _decode_json = json.JSONDecoder().decode
 
@@ -34,8 +34,7 @@ def order(path: bytes) -> bytes:
     return path.replace(b"/", b"\0")
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(t.NamedTuple):
     """One thing in a tree.
 
     ``path`` is relative to the root of the tree and empty for the root itself; ``mode`` holds the permission bits;
@@ -58,7 +57,8 @@ class Entry:
     @property
     def size(self) -> int:
         """Size of a file in bytes, holes included; 0 for anything else."""
-        return (self.content.size if self.content else 0) + sum(hole.length for hole in self.holes)
+        size = self.content.size if self.content is not None else 0
+        return size + sum(hole.length for hole in self.holes) if self.holes else size
 
     @property
     def data(self) -> StreamReference:
@@ -128,26 +128,25 @@ def decode(line: bytes) -> Entry:
 
 
 def _from_document(document: t.Mapping[str, t.Any]) -> Entry:
-    kind = document["type"]
+    kind, get = document["type"], document.get
     if kind not in _TYPES or (kind == FILE) != ("content" in document):
         raise ValueError(f"type {kind!r}")
-    content = StreamReference.from_json(document["content"]) if kind == FILE else None
     holes: tuple[Extent, ...] = ()
     if "holes" in document:
         holes = tuple(Extent(int(offset), int(length)) for offset, length in document["holes"])
         _check_holes(holes)
     return Entry(
-        path=_data(document["path"]),
-        type=kind,
-        mode=int(document.get("mode", 0)) & 0o7777,
-        uid=int(document.get("uid", 0)),
-        gid=int(document.get("gid", 0)),
-        mtime=int(document.get("mtime", 0)),
-        content=content,
-        holes=holes,
-        target=_data(document["target"]) if kind in (SYMLINK, LINK) else b"",
-        device=_device(document["device"]) if kind in (CHARACTER, BLOCK) else (0, 0),
-        xattrs=tuple((_data(name), base64.b64decode(value)) for name, value in document.get("xattrs", ())),
+        _data(document["path"]),
+        kind,
+        int(get("mode", 0)) & 0o7777,
+        int(get("uid", 0)),
+        int(get("gid", 0)),
+        int(get("mtime", 0)),
+        StreamReference.from_json(document["content"]) if kind == FILE else None,
+        holes,
+        _data(document["target"]) if kind in (SYMLINK, LINK) else b"",
+        _device(document["device"]) if kind in (CHARACTER, BLOCK) else (0, 0),
+        tuple((_data(name), base64.b64decode(value)) for name, value in get("xattrs", ())),
     )
 
 
@@ -166,7 +165,7 @@ def _check_holes(holes: t.Sequence[Extent]) -> None:
 
 def check_path(path: bytes) -> None:
     """Raise :class:`~.._repository.errors.IntegrityError` for a path that would lead out of the tree."""
-    if path and (b"\0" in path or any(name in (b"", b".", b"..") for name in path.split(b"/"))):
+    if path and (b"\0" in path or not _NO_NAMES.isdisjoint(path.split(b"/"))):
         raise IntegrityError(
             f"The backup names {show(path)!r}, which would lead out of the tree.",
             "Nothing of it was restored: find out who made this backup before trusting any of it.",

@@ -121,10 +121,12 @@ class _WritingWorker:
     ) -> tuple[list[Outcome], int]:
         directories = [Directory(descriptor) for descriptor in descriptors]
         before = self._progress.snapshot().stored
-        outcomes = [
-            self._writer.restore(entry, Spot(directories[number], name, fresh, inherits))
-            for entry, number, name, fresh, inherits in request
-        ]
+        outcomes = self._writer.restore_all(
+            [
+                (entry, Spot(directories[number], name, fresh, inherits))
+                for entry, number, name, fresh, inherits in request
+            ]
+        )
         return outcomes, self._progress.snapshot().stored - before
 
     def finish(self) -> None:

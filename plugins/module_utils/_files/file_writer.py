@@ -18,6 +18,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._repository.errors import IntegrityError, TargetError
+from .._repository.index_cache import ChunkLocation
 from .._repository.part_reader import ChunkReader
 from .directory import Directory
 from .entries import BLOCK, CHARACTER, DIRECTORY, FIFO, FILE, SYMLINK, Entry
@@ -117,15 +118,26 @@ class FileWriter:
         self._run = secrets.token_hex(8).encode()
         self._numbers = itertools.count()
 
+    def restore_all(self, files: t.Sequence[tuple[Entry, Spot]]) -> list[Outcome]:
+        """Do what :meth:`restore` does for many entries, whose chunks are looked up together."""
+        contents = [entry.content for entry, _spot in files if entry.content is not None]
+        ids = [chunk_id for content in contents if content.depth == 0 for chunk_id in content.ids]
+        locations = self._reader.repository.index.locate_all(ids)
+        return [self.restore(entry, spot, self._read(entry, locations)) for entry, spot in files]
+
+    def _read(self, entry: Entry, locations: t.Mapping[bytes, ChunkLocation]) -> t.Iterator[bytes]:
+        for chunk_id in self._reader.chunk_ids(entry.data):
+            yield self._reader.read_chunk(chunk_id, locations.get(chunk_id))
+
     # One entry
 
-    def restore(self, entry: Entry, spot: Spot, pieces: t.Iterator[bytes] | None = None) -> Outcome:
+    def restore(self, entry: Entry, spot: Spot, pieces: t.Iterable[bytes] = ()) -> Outcome:
         """Make a file, symbolic link or special file, or bring what is there to what the entry says.
 
         Never raises for what is wrong with this entry alone; raises :class:`~.._repository.errors.TargetError` when
         the target is full, and what the store raises when it does not answer.
 
-        :arg pieces: the content of a file, by default read here chunk by chunk.
+        :arg pieces: the content of a file.
         """
         try:
             present = spot.status()
@@ -181,14 +193,13 @@ class FileWriter:
                     return False
             return all(_is_zero(file.fileno(), *hole) for hole in entry.holes)
 
-    def _write_file(self, entry: Entry, spot: Spot, pieces: t.Iterator[bytes] | None) -> Outcome:
+    def _write_file(self, entry: Entry, spot: Spot, pieces: t.Iterable[bytes]) -> Outcome:
         wanted = content_address(entry.path) if self._checks_names else None
         sha1 = hashlib.sha1(usedforsecurity=False) if wanted is not None else None
         with self._replacing(spot) as temporary:
             fd = os.open(temporary, _NEW_FILE, 0o600, dir_fd=spot.directory.fd)
             try:
-                chunks = pieces or map(self._reader.read_chunk, self._reader.chunk_ids(entry.data))
-                _fill(fd, entry, chunks, sha1.update if sha1 is not None else None)
+                _fill(fd, entry, pieces, sha1.update if sha1 is not None else None)
                 findings = self._give(fd, entry, fresh=not spot.inherits)
             finally:
                 os.close(fd)

@@ -445,7 +445,7 @@ class _Restore(TreeWalk):
         if self._processes is not None:
             outcomes = self._processes.write_files(files)
         else:
-            outcomes = [self._writer.restore(entry, spot) for entry, spot in files]
+            outcomes = self._writer.restore_all(files)
         self._reader.progress.add(done=sum(entry.size for entry, _spot in files), items=len(files))
         return outcomes
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from .._repository.errors import TargetError
 from .._repository.part_reader import PartReader
@@ -128,7 +128,7 @@ class TreeWalk(ABC):
             # The file itself was not selected: this name takes its place.
             del self._spare[target]
             self._moved[target] = entry.path
-            entry = replace(first, path=entry.path)
+            entry = first._replace(path=entry.path)
         self.thing(entry, frame)
 
     # What is there in the target

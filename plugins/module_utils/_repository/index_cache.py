@@ -200,19 +200,28 @@ class IndexCache:
 
     def pack_numbers(self, chunk_ids: t.Sequence[bytes], epoch: int) -> dict[bytes, int]:
         """Do what :meth:`pack_number` does for many chunks; those that are not there are not in the answer."""
-        found: dict[bytes, int] = {}
+        rows = self._select(
+            "chunks.id, pack FROM chunks JOIN packs ON packs.number = chunks.pack WHERE packs.epoch >= ?",
+            chunk_ids,
+            epoch,
+        )
+        return dict(rows)
+
+    def _select(self, what: str, chunk_ids: t.Sequence[bytes], *parameters: t.Any) -> t.Iterator[t.Any]:
+        """Yield rows of many chunks; ``what`` is a statement up to its condition, which has these parameters."""
         for start in range(0, len(chunk_ids), _ASKED_AT_ONCE):
             asked = chunk_ids[start : start + _ASKED_AT_ONCE]
             marks = ",".join("?" * len(asked))
             with self._lock:
-                found.update(
-                    self._database.execute(
-                        "SELECT chunks.id, pack FROM chunks JOIN packs ON packs.number = chunks.pack "
-                        f"WHERE chunks.id IN ({marks}) AND packs.epoch >= ?",
-                        (*asked, epoch),
-                    )
-                )
-        return found
+                rows = self._database.execute(
+                    f"SELECT {what} AND chunks.id IN ({marks})", (*parameters, *asked)
+                ).fetchall()
+            yield from rows
+
+    def locate_all(self, chunk_ids: t.Sequence[bytes]) -> dict[bytes, ChunkLocation]:
+        """Do what :meth:`locate` does for many chunks; those that are not there are not in the answer."""
+        rows = self._select("id, pack, position, stored, size FROM chunks WHERE 1", chunk_ids)
+        return {row[0]: ChunkLocation(self.pack(row[1]), PackEntry(row[0], *row[2:])) for row in rows}
 
     def locate(self, chunk_id: bytes) -> ChunkLocation | None:
         """Return where a chunk is, or None."""

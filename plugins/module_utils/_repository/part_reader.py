@@ -159,12 +159,14 @@ class ChunkReader:
         """Yield the ids of a stream's chunks in order."""
         return expand(reference, self.read_chunk)
 
-    def read_chunk(self, chunk_id: bytes) -> bytes:
+    def read_chunk(self, chunk_id: bytes, location: ChunkLocation | None = None) -> bytes:
         """Return one chunk.
+
+        :arg location: where it is, if that was looked up already.
 
         Raises :class:`~.errors.IntegrityError` when it is unknown, missing or not what was written.
         """
-        location = self.repository.index.locate(chunk_id)
+        location = location or self.repository.index.locate(chunk_id)
         if location is None:
             raise IntegrityError(
                 f"The index does not know the chunk {chunk_id.hex()[:16]}… that {self.backup_id} {self.part} needs.",

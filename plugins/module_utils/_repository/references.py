@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
 
 from .chunking import CHUNK_LIMIT
 from .errors import IntegrityError
@@ -18,8 +17,7 @@ _IDS_PER_CHUNK = CHUNK_LIMIT // ID_SIZE
 _DEEPEST = 4
 
 
-@dataclass(frozen=True)
-class StreamReference:
+class StreamReference(t.NamedTuple):
     """Names a stream. With ``depth`` 0, ``ids`` are its chunks; else chunks that hold the ids of ``depth`` - 1."""
 
     size: int
@@ -37,11 +35,11 @@ class StreamReference:
     def from_json(cls, document: t.Mapping[str, t.Any]) -> StreamReference:
         """Read the JSON form; raise :class:`~.errors.IntegrityError` when it is not one."""
         try:
-            ids = tuple(bytes.fromhex(text) for text in document["chunks"])
+            ids = tuple(map(bytes.fromhex, document["chunks"]))
             reference = cls(int(document["size"]), ids, int(document.get("depth", 0)))
         except (KeyError, TypeError, ValueError) as error:
             raise IntegrityError(f"A stream reference is malformed: {error}.", "Choose another backup.") from error
-        if reference.depth > _DEEPEST or any(len(chunk_id) != ID_SIZE for chunk_id in ids):
+        if reference.depth > _DEEPEST or set(map(len, ids)) - {ID_SIZE}:
             raise IntegrityError("A stream reference is malformed.", "Choose another backup.")
         return reference
 
