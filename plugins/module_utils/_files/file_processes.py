@@ -91,7 +91,8 @@ class WritingProcesses:
         setup = _WriteSetup(
             reader.repository.given, reader.recovery_key.to_pem(), reader.backup_id, reader.part, options
         )
-        self._processes = WorkerProcesses(reader.workers, _WritingWorker, setup)
+        # One less than threads: nobody waits for the disk here.
+        self._processes = WorkerProcesses(reader.workers - 1, _WritingWorker, setup)
 
     def write_files(self, files: t.Sequence[tuple[Entry, Spot]]) -> list[Outcome]:
         """Write the files of a batch in one of the processes."""

@@ -34,6 +34,7 @@ WRITTEN, UPDATED, UNCHANGED, NOT_TOUCHED = "written", "updated", "unchanged", "n
 _TEMPORARY = re.compile(rb"\.continuity-restore\.[0-9a-f]{16}\.[0-9]+")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _SECOND = 1_000_000_000
+_LENT = stat.S_ISUID | stat.S_ISGID
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MAKE_TYPE = {FIFO: stat.S_IFIFO, CHARACTER: stat.S_IFCHR, BLOCK: stat.S_IFBLK}
 
@@ -196,13 +197,18 @@ class FileWriter:
     def _write_file(self, entry: Entry, spot: Spot, pieces: t.Iterable[bytes]) -> Outcome:
         wanted = content_address(entry.path) if self._checks_names else None
         sha1 = hashlib.sha1(usedforsecurity=False) if wanted is not None else None
-        with self._replacing(spot) as temporary:
+        temporary = self._temporary_name()
+        try:
             fd = os.open(temporary, _NEW_FILE, 0o600, dir_fd=spot.directory.fd)
             try:
                 _fill(fd, entry, pieces, sha1.update if sha1 is not None else None)
                 findings = self._give(fd, entry, fresh=not spot.inherits)
             finally:
                 os.close(fd)
+            _take_place(temporary, spot)
+        except BaseException:
+            _drop(temporary, spot)
+            raise
         if sha1 is not None and sha1.hexdigest() != wanted:
             findings += ((CORRUPT, f"its SHA-1 is {sha1.hexdigest()}"),)
         return Outcome(entry.path, WRITTEN, entry.data.size, findings)
@@ -245,15 +251,16 @@ class FileWriter:
     @contextlib.contextmanager
     def _replacing(self, spot: Spot) -> t.Iterator[bytes]:
         """Give a temporary name beside the final one, which it takes at the end; after an error it is gone."""
-        temporary = b".continuity-restore.%s.%d" % (self._run, next(self._numbers))
-        directory = spot.directory.fd
+        temporary = self._temporary_name()
         try:
             yield temporary
-            os.rename(temporary, spot.name, src_dir_fd=directory, dst_dir_fd=directory)
+            _take_place(temporary, spot)
         except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary, dir_fd=directory)
+            _drop(temporary, spot)
             raise
+
+    def _temporary_name(self) -> bytes:
+        return b".continuity-restore.%s.%d" % (self._run, next(self._numbers))
 
     # What belongs to an entry besides its content
 
@@ -301,10 +308,12 @@ class FileWriter:
 
     def _mode(self, entry: Entry) -> int:
         """Return the permission bits to give: a file of another owner must not lend that one's rights."""
-        if entry.type != DIRECTORY and not (
-            self._owners.changes_owners and -1 not in self._owners.find(entry.uid, entry.gid)
+        if (
+            entry.mode & _LENT
+            and entry.type != DIRECTORY
+            and not (self._owners.changes_owners and -1 not in self._owners.find(entry.uid, entry.gid))
         ):
-            return entry.mode & ~(stat.S_ISUID | stat.S_ISGID)
+            return entry.mode & ~_LENT
         return entry.mode
 
     def _give(self, place: int | bytes, entry: Entry, *, fresh: bool) -> tuple[Finding, ...]:
@@ -319,7 +328,7 @@ class FileWriter:
         if entry.xattrs or not fresh:
             reasons += write_xattrs(place, entry.xattrs, follow=True)
         os.utime(place, ns=(entry.mtime, entry.mtime))
-        return tuple((INCOMPLETE, reason) for reason in reasons)
+        return tuple((INCOMPLETE, reason) for reason in reasons) if reasons else ()
 
     def _give_symlink(self, name: bytes, entry: Entry, directory: Directory) -> tuple[Finding, ...]:
         reasons = []
@@ -339,27 +348,54 @@ def same_time(present: int, wanted: int) -> bool:
     return present == wanted or (present % _SECOND == 0 and present // _SECOND == wanted // _SECOND)
 
 
+def _take_place(temporary: bytes, spot: Spot) -> None:
+    """Give a finished file its name."""
+    os.rename(temporary, spot.name, src_dir_fd=spot.directory.fd, dst_dir_fd=spot.directory.fd)
+
+
+def _drop(temporary: bytes, spot: Spot) -> None:
+    """Remove an unfinished file."""
+    with contextlib.suppress(OSError):
+        os.unlink(temporary, dir_fd=spot.directory.fd)
+
+
 def _fill(fd: int, entry: Entry, pieces: t.Iterable[bytes], hashed: t.Callable[[bytes], None] | None) -> None:
     """Write a file's content, leaving its holes."""
-    size = entry.size
-    ranges = [list(extent) for extent in gaps(entry.holes, size)]
-    if entry.holes:
-        os.ftruncate(fd, size)
+    write = _HoleWriter(fd, entry).write if entry.holes else lambda piece: _write(fd, piece)
     written = 0
     for piece in pieces:
         written += len(piece)
         if hashed is not None:
             hashed(piece)
-        rest = memoryview(piece)
-        while rest and ranges:
-            offset, length = ranges[0]
-            done = os.pwrite(fd, rest[:length], offset)
-            rest = rest[done:]
-            ranges[0] = [offset + done, length - done]
-            if done == length:
-                del ranges[0]
+        write(piece)
     if written != entry.data.size:
         raise IntegrityError(f"its chunks have {written} bytes instead of {entry.data.size}", "")
+
+
+def _write(fd: int, piece: bytes) -> None:
+    done = os.write(fd, piece)
+    while done < len(piece):
+        done += os.write(fd, memoryview(piece)[done:])
+
+
+class _HoleWriter:
+    """Writes the content of a file around its holes."""
+
+    def __init__(self, fd: int, entry: Entry) -> None:
+        self._fd = fd
+        self._ranges = [list(extent) for extent in gaps(entry.holes, entry.size)]
+        os.ftruncate(fd, entry.size)
+
+    def write(self, piece: bytes) -> None:
+        """Write what comes next; more than the file has room for is left to be noticed by its size."""
+        rest = memoryview(piece)
+        while rest and self._ranges:
+            offset, length = self._ranges[0]
+            done = os.pwrite(self._fd, rest[:length], offset)
+            rest = rest[done:]
+            self._ranges[0] = [offset + done, length - done]
+            if done == length:
+                del self._ranges[0]
 
 
 def _take(fd: int, ranges: list[list[int]], size: int) -> t.Iterator[bytes]:

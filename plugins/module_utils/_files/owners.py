@@ -163,8 +163,6 @@ class OwnerChoice:
             raise InputError(
                 f"owners: {mode!r} is not known.", f"Give {BY_NAME}, {BY_NUMBER} or {NOBODY}; {BY_NAME} is usual."
             )
-        self._mode = mode
-        self._domain = domain
         self._users = _Resolver(
             domain.users, domain.user_map, table.get("users", {}), mode, _wanted(owner, domain.users, "user")
         )
@@ -173,11 +171,8 @@ class OwnerChoice:
         )
         #: Without privileges only what belongs to us anyway can be given an owner.
         self.privileged = os.geteuid() == 0
-
-    @property
-    def changes_owners(self) -> bool:
-        """Tell whether restored files get an owner other than who runs the restore."""
-        return self.privileged and (self._mode != NOBODY or self._users.forced or self._groups.forced)
+        #: Whether restored files get an owner other than who runs the restore.
+        self.changes_owners = self.privileged and (mode != NOBODY or self._users.forced or self._groups.forced)
 
     def find(self, uid: int, gid: int) -> tuple[int, int]:
         """Return the user and group numbers to give a file; -1 where the one that it has shall stay."""

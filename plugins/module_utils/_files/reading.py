@@ -15,6 +15,8 @@ from .extents import gaps
 from .findings import show
 
 _ZEROS = bytes(1 << 20)
+#: So many entries are kept in memory, about half a kilobyte each.
+_MOST_KEPT = 1 << 16
 
 
 def read_entries(reader: PartReader) -> t.Iterator[Entry]:
@@ -41,6 +43,28 @@ def read_entries(reader: PartReader) -> t.Iterator[Entry]:
         entry = decode(line)
         order.check(entry)
         yield entry
+
+
+class EntryReader:
+    """The entries of a part for several walks through them; unless there are many, they are read once."""
+
+    def __init__(self, reader: PartReader) -> None:
+        self._reader = reader
+        self._kept: list[Entry] = []
+        self._all_kept = False
+
+    def __iter__(self) -> t.Iterator[Entry]:
+        """Yield the entries; raises what :func:`read_entries` raises."""
+        if self._all_kept:
+            yield from self._kept
+            return
+        kept: list[Entry] = []
+        count = 0
+        for count, entry in enumerate(read_entries(self._reader), 1):
+            if count <= _MOST_KEPT:
+                kept.append(entry)
+            yield entry
+        self._kept, self._all_kept = (kept, True) if count <= _MOST_KEPT else ([], False)
 
 
 def read_content(reader: PartReader, entry: Entry) -> t.Iterator[bytes]:

@@ -17,6 +17,7 @@ import typing as t
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from .._repository.errors import InputError, TargetError
 from .._repository.part_reader import PartReader
@@ -39,6 +40,7 @@ from .findings import FAILED, RESTORE_SENTENCES, Findings
 from .owners import BY_NAME, OwnerChoice, OwnerDomain
 from .patterns import Exclusion, Selection
 from .place import alone_in, find_target, open_target
+from .reading import EntryReader
 from .restore_plan import BIG, PlanWalk, RestorePlan, check_room
 from .restore_walk import Frame, TreeWalk
 
@@ -153,7 +155,7 @@ def restore_file(
     return _restore(request, (owners, owner, group), durable=durable, dry_run=dry_run)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Request:
     """What is to be restored where, and how."""
 
@@ -166,6 +168,10 @@ class _Request:
     container: str | None
     engine: str | None
     rename: bytes | None = None
+
+    @cached_property
+    def entries(self) -> EntryReader:
+        return EntryReader(self.reader)
 
     @property
     def label(self) -> str:
@@ -224,7 +230,9 @@ def _plan(request: _Request, owners: tuple[str, str | None, str | None]) -> Rest
     selection = Selection(request.paths)
     request.reader.progress.begin("compare with the target")
     writer = FileWriter(request.reader, request.writer_options(choice))
-    walk = PlanWalk(request.reader, directory, request.label, selection, writer=writer, **request.walk_options())
+    walk = PlanWalk(
+        request.reader, request.entries, directory, request.label, selection, writer=writer, **request.walk_options()
+    )
     walk.walk()
     if selection.unmatched():
         raise InputError(
@@ -302,6 +310,7 @@ class _Restore(TreeWalk):
         self._pending: deque[_Pending] = deque()
         super().__init__(
             request.reader,
+            request.entries,
             target,
             request.label,
             Selection(request.paths),

@@ -19,7 +19,7 @@ from .entries import DIRECTORY, LINK, Entry
 from .file_writer import Spot, inherits_acl, is_temporary
 from .findings import show
 from .patterns import Exclusion, Selection
-from .reading import read_entries
+from .reading import EntryReader
 
 
 @dataclass(eq=False)
@@ -54,6 +54,7 @@ class TreeWalk(ABC):
     def __init__(
         self,
         reader: PartReader,
+        entries: EntryReader,
         target: Directory | None,
         label: str,
         selection: Selection,
@@ -64,6 +65,7 @@ class TreeWalk(ABC):
         rename: bytes | None = None,
     ) -> None:
         self._reader = reader
+        self._entries = entries
         self._label = label
         self._selection = selection
         self._delete = delete
@@ -79,7 +81,7 @@ class TreeWalk(ABC):
 
     def walk(self) -> None:
         """Go through all entries."""
-        for entry in read_entries(self._reader):
+        for entry in self._entries:
             while len(self._frames) > 1 and not entry.path.startswith(self._frames[-1].path + b"/"):
                 self._leave(self._frames.pop())
             selected = self._selection.matches(entry.path)
