@@ -28,7 +28,6 @@ _DOORS = {
     "zstandard": "_repository/third_party.py",
     "boto3": "_repository/stores/s3.py",
     "botocore": "_repository/stores/s3.py",
-    "psycopg2": "_postgres/session.py",
 }
 _HEADER = """\
 # Copyright (c) 2026 The dfr.continuity authors
