@@ -157,8 +157,11 @@ Signed envelope (section 10) of
     for each pack:   pack id (16) ‖ size of the object (8) ‖ number of chunks (4)
       for each chunk: id (32) ‖ offset (4) ‖ stored size (4) ‖ true size (4)
 
-The scope says whose data key opens the packs. A chunk may be listed more than once; any place will do. Since packs have
-directories, an index can be made again from the packs with a recovery key.
+The scope says whose data key opens the packs. A chunk may be listed more than once; any place will do. Readers and
+writers pass over an index object that is damaged, or that nobody signed whom they believe. Since packs have\
+ directories,
+a backup is readable without the index too, with a recovery key: its pack lists (section 8) name the packs, and the data
+key that opens such a pack is of its own scope or of one with an object in `keys/`.
 
 ## 8. Parts
 

@@ -50,6 +50,11 @@ INSERT INTO chunks VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
     pack = excluded.pack, position = excluded.position, stored = excluded.stored, size = excluded.size
 WHERE (SELECT epoch FROM packs WHERE number = excluded.pack) > (SELECT epoch FROM packs WHERE number = chunks.pack)
 """
+# A pack that was found without an index object has no epoch until one names it.
+_INSERT_PACK = """
+INSERT INTO packs (id, size, epoch, scope) VALUES (?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch WHERE excluded.epoch > packs.epoch
+"""
 #: So many chunks are merged at once; they are held in memory meanwhile, about 200 bytes each.
 _BATCH = 1 << 19
 
@@ -126,7 +131,7 @@ class IndexCache:
     def update(self, present: t.Collection[str], read: t.Callable[[str], IndexObject | None]) -> None:
         """Make the cache hold exactly the index objects named in ``present``.
 
-        :arg read: fetches one; None for one that is not to be used.
+        :arg read: fetches one; None for one that cannot be used now and is asked for again at the next time.
         """
         with self._lock:
             known = {name for (name,) in self._database.execute("SELECT name FROM objects")}
@@ -144,20 +149,28 @@ class IndexCache:
         with self._lock:
             self._take_in([(name, index)])
 
+    def add_unnamed(self, index: IndexObject) -> None:
+        """Take in packs that no index object of the store names, until it names them or the cache is made anew."""
+        with self._lock:
+            self._take_in([("", index)])
+
     def _take_in(self, objects: t.Iterable[tuple[str, IndexObject | None]]) -> None:
         names: list[tuple[str]] = []
         packs: list[tuple[bytes, int, int, str]] = []
         chunks = 0
         for name, index in objects:
-            names.append((name,))
-            for pack in index.packs if index else ():
-                packs.append((pack.pack_id, pack.size, index.epoch, index.scope))  # type: ignore[union-attr]
+            if index is None:
+                continue
+            if name:
+                names.append((name,))
+            for pack in index.packs:
+                packs.append((pack.pack_id, pack.size, index.epoch, index.scope))
                 self._stage(pack)
                 chunks += len(pack.entries)
             if chunks >= _BATCH:
                 self._merge(names, packs)
                 names, packs, chunks = [], [], 0
-        if names:
+        if names or packs:
             self._merge(names, packs)
 
     def _transaction(self, work: t.Callable[[], object]) -> None:
@@ -176,8 +189,7 @@ class IndexCache:
     def _merge(self, names: list[tuple[str]], packs: list[tuple[bytes, int, int, str]]) -> None:
         def work() -> None:
             self._database.executemany("INSERT OR IGNORE INTO objects VALUES (?)", names)
-            insert = "INSERT OR IGNORE INTO packs (id, size, epoch, scope) VALUES (?, ?, ?, ?)"
-            self._database.executemany(insert, packs)
+            self._database.executemany(_INSERT_PACK, packs)
             # Row by row: SQLite would keep a journal of all that one statement changes, in memory.
             self._database.executemany(_INSERT, self._database.execute(_SORTED))
             self._database.execute("DELETE FROM incoming")
@@ -244,3 +256,9 @@ class IndexCache:
         with self._lock:
             row = self._database.execute("SELECT id, size, scope FROM packs WHERE id = ?", (pack_id,)).fetchone()
             return PackInfo(*row) if row else None
+
+    def is_indexed(self, pack_id: bytes) -> bool:
+        """Tell whether an index object of the store names a pack."""
+        with self._lock:
+            row = self._database.execute("SELECT 1 FROM packs WHERE id = ? AND epoch > 0", (pack_id,)).fetchone()
+            return row is not None

@@ -15,13 +15,14 @@ from dataclasses import dataclass, field, replace
 
 from . import stream
 from .encoding import check_backup_id, check_part_name
-from .errors import InputError, ObjectMissingError
+from .errors import InputError, IntegrityError, ObjectMissingError, TrustError
 from .index import IndexObject, decode_index, encode_index
 from .index_cache import IndexCache
 from .key_slots import rewrap
 from .keys import Fingerprint, Identity, Recipient, RecoveryKey, Signer, parse_pin, read_key_file
 from .local_state import LocalState
 from .naming import INDEX, RECOVERY, SETTINGS, associated_data, key_info
+from .needed_packs import complete_index
 from .part_reader import PartReader
 from .part_writer import PartWriter
 from .progress import Progress
@@ -85,6 +86,8 @@ class Repository:
         self.state.check_revision(settings.revision, self.store.location)
         self.index = IndexCache(os.path.join(directory, "index.sqlite3"))
         self.cache_directory = directory
+        #: Why an index object was passed over, by its name.
+        self.unusable_index: dict[str, str] = {}
 
     def _derive(self, key: bytes, purpose: str) -> bytes:
         info = key_info(self.repository_id, purpose)
@@ -150,12 +153,22 @@ class Repository:
         self.index.add(name, index)
 
     def update_index(self) -> None:
-        """Bring the local cache up to date with the store."""
+        """Bring the local cache up to date with the store, as far as the index objects there can be used."""
+        self.unusable_index = {}
         self.index.update({info.name for info in self.store.list(INDEX)}, self._read_index)
 
     def _read_index(self, name: str) -> IndexObject | None:
-        _signer, payload, _digest = self.read_signed(name)
-        return decode_index(payload, name)
+        """Return an index object; None for one that is damaged or of somebody who is not believed any more.
+
+        One such object must not cost the backups that do not need it: writers store its chunks again, and readers
+        look for them in the packs (:mod:`.needed_packs`).
+        """
+        try:
+            _signer, payload, _digest = self.read_signed(name)
+            return decode_index(payload, name)
+        except (IntegrityError, ObjectMissingError, TrustError) as error:
+            self.unusable_index[name] = error.message
+            return None
 
     # Parts
 
@@ -171,8 +184,11 @@ class Repository:
         self, backup_id: str, part: str, recovery_key: RecoveryKey, *, progress: Progress | None = None
     ) -> PartReader:
         """Open a part to read it; see :class:`~.part_reader.PartReader`."""
+        check_backup_id(backup_id)
+        check_part_name(part)
         self.update_index()
-        return PartReader(self, check_backup_id(backup_id), check_part_name(part), recovery_key, progress or Progress())
+        complete_index(self, backup_id, part, recovery_key)
+        return PartReader(self, backup_id, part, recovery_key, progress or Progress())
 
 
 def open_repository(given: t.Mapping[str, t.Any], opener: Identity | RecoveryKey | None = None) -> Repository:

@@ -18,6 +18,7 @@ from .index_cache import PackInfo
 from .key_slots import check_data_key, read_data_key
 from .keys import RecoveryKey
 from .naming import PACKS, associated_data, pack_name, part_object_name, scope_of
+from .needed_packs import complete_index, read_pack_list
 from .pack import read_directory
 from .part_reader import PartReader, read_record
 from .progress import Progress
@@ -31,6 +32,8 @@ if t.TYPE_CHECKING:
 
 #: Packs that are held in memory at the same time, encrypted and decrypted: about 100 MiB each with what surrounds them.
 _PACKS_AT_ONCE = 3
+#: So many index objects that cannot be used are named at most.
+_TOLD = 3
 #: By the kind of a part: what yields (name for people, reference) of everything that its streams refer to.
 NestedReferences = t.Mapping[str, t.Callable[[PartReader], t.Iterable[tuple[str, StreamReference]]]]
 
@@ -129,15 +132,6 @@ def _part_structure(
     return packs
 
 
-def read_pack_list(repository: Repository, scope: str, record: t.Mapping[str, t.Any]) -> dict[bytes, int]:
-    """Return the packs that a part needs (id to size in bytes)."""
-    name = part_object_name(scope, "packs")
-    body = repository.read_metadata(name)
-    if hashlib.sha256(body).hexdigest() != record["packs"]["sha256"]:
-        raise IntegrityError(f"{name} is not the list that was signed.", "Choose another backup.")
-    return {body[i : i + 16]: int.from_bytes(body[i + 16 : i + 24], "big") for i in range(0, len(body), 24)}
-
-
 def verify_bytes(
     repository: Repository,
     backup_id: str,
@@ -162,6 +156,9 @@ def verify_bytes(
     repository.update_index()
     share = sample or Sample()
     packs = {pack_id: size for part in needed.values() for pack_id, size in part.items()}
+    result.problems += _index_problems(repository, packs)
+    for part in needed:
+        complete_index(repository, backup_id, part, recovery_key)
     seen = {} if findings is None else findings
     due = [pack_id for pack_id in sorted(packs) if share.covers(pack_id) and pack_id not in seen]
     chosen = [(pack_id, packs[pack_id]) for pack_id in due]
@@ -184,6 +181,18 @@ def verify_bytes(
         except (IntegrityError, ObjectMissingError) as error:
             result.problems.append(f"{part}: {error.message}")
     return result
+
+
+def _index_problems(repository: Repository, packs: t.Collection[bytes]) -> list[str]:
+    """Say which packs no index object names, and which index objects might have named them."""
+    unknown = sorted(pack_id for pack_id in packs if not repository.index.is_indexed(pack_id))
+    if not unknown:
+        return []
+    reasons = [f" {repository.unusable_index[name]}" for name in sorted(repository.unusable_index)[:_TOLD]]
+    return [
+        f"{len(unknown)} of {len(packs)} packs are in no index that can be used, the first is {pack_name(unknown[0])}; "
+        f"a restore reads their own directories instead.{''.join(reasons)}"
+    ]
 
 
 class _PackChecker:
