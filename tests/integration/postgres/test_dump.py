@@ -126,6 +126,50 @@ def test_a_pg_dump_that_is_killed_is_no_backup(scene, large, how, reason):
     assert children("psql") == []
 
 
+@pytest.fixture
+def ending(tmp_path):
+    """Make PostgreSQL's programs, with a ``pg_dump`` that passes on what the real one writes and ends otherwise."""
+
+    def make(server, passing_on, end):
+        folder = tmp_path / "programs"
+        folder.mkdir()
+        for program in server.bin.iterdir():
+            (folder / program.name).symlink_to(program)
+        (folder / "pg_dump").unlink()
+        real = server.bin / "pg_dump"
+        (folder / "pg_dump").write_text(
+            f'#!/bin/sh\n[ "$1" != --version ] || exec {real} --version\n{real} "$@" | {passing_on}\n{end}\n'
+        )
+        (folder / "pg_dump").chmod(0o755)
+        return str(folder)
+
+    return make
+
+
+@pytest.mark.parametrize("passing_on", ["head --bytes=0", "head --bytes=3", "head --bytes=100000", "cat"])
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        ("kill -KILL $$", "killed by signal 9"),
+        ("kill -TERM $$", "killed by signal 15|told it to stop"),
+        ("exit 1", "code 1"),
+    ],
+)
+def test_a_pg_dump_that_ends_badly_after_any_part_of_its_output_is_no_backup(
+    scene, large, ending, passing_on, end, reason
+):
+    """Also after the last byte: then the output is whole, and only the exit code says that something was wrong."""
+    connection = reach(large.server, programs=ending(large.server, passing_on, end))
+    failing(scene, connection, large.name, None, reason)
+    assert children("pg_dump") == []
+
+
+def test_the_programs_of_the_test_before_can_also_end_well(scene, large, ending):
+    connection = reach(large.server, programs=ending(large.server, "cat", "exit 0"))
+    backup_id, _record = scene.dump(connection, large.name)
+    assert scene.has_record(backup_id)
+
+
 def test_a_connection_lost_during_the_dump_is_no_backup(scene, large):
     def cut():
         ours = "application_name ~ 'dfr.continuity' AND query ~ 'COPY'"
