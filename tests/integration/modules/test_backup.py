@@ -167,6 +167,31 @@ def test_a_store_that_is_gone_is_told_of_all_the_same(ansible, installation, tre
     check_documented("backup_summary", told)
 
 
+def test_a_store_that_goes_before_the_backup_is_closed(ansible, installation, tree):
+    place = installation.repository["location"]
+
+    def move(source, target):
+        return {"name": f"move {target}", "ansible.builtin.command": {"argv": ["mv", source, target]}}
+
+    played = ansible.play(
+        files(tree),
+        move(place, f"{place}.away"),
+        summary("files"),
+        move(f"{place}.away", place),
+        {**summary("files"), "name": "closed later"},
+        {"name": "structure", "dfr.continuity.backup_verify": {}},
+    )
+    told = played["summary"]
+    assert told["failed"]
+    assert (told["status"], told["notice"]["kind"]) == ("partial", "problem")
+    assert place in told["notice"]["body"]
+    assert "does not exist" in told["reason"]
+    # What was stored before is not lost: closing it again is enough.
+    later = played["closed later"]
+    assert (later["status"], later["notice"]["kind"]) == ("success", "recovered")
+    assert not played["structure"]["failed"]
+
+
 def test_a_lost_pack_is_found_and_told(ansible, installation, tree):
     ansible.play(files(tree), summary("files"))
     shutil.rmtree(f"{installation.repository['location']}/packs")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.dfr.continuity.tests.environment.notices import Mailbox, Webhook
+from ansible_collections.dfr.continuity.tests.environment.processes import free_port
 
 from .small_site import Site
 
@@ -81,6 +82,28 @@ def test_no_host_can_be_reached(site, told):
 
     assert json.loads(webhook.wait_for(1)[0].body)["state"] == "failure"
     assert site.status["state"] == "failure"
+
+
+def test_every_part_of_a_host_that_cannot_be_reached_is_a_failed_one_and_no_other(site):
+    site.hosts["two"].update(unreachable(site.folder))
+    site.hosts["two"]["backup_odoo"] = [
+        {"name": "shop", "database": "shop", "config": "/etc/odoo/odoo.conf"},
+        {"name": "club", "database": "club", "parts": ["database"]},
+    ]
+    site.hosts["one"]["backup_odoo"] = [{"name": "lost", "database": "lost", "parts": ["database"], "filestore": "/x"}]
+
+    assert site.play("backup").code == 2
+
+    statuses = {part["name"]: part["status"] for part in site.status["last_run"]["parts"]}
+    assert statuses == {
+        "one.data.files": "success",
+        "one.lost.database": "failure",
+        "two.shop.database": "failure",
+        "two.shop.filestore": "failure",
+        "two.shop.config": "failure",
+        "two.club.database": "failure",
+        "two.data.files": "failure",
+    }
 
 
 def test_a_store_that_is_away_is_told_and_the_next_run_is_well_again(site, told):
@@ -193,6 +216,18 @@ def test_a_webhook_that_refuses_stops_no_mail_and_is_a_failure(site, told):
     assert played.code == 2
     assert "The webhook could not be told" in played.output
     assert webhook.url not in played.output
+
+
+def test_mail_that_cannot_be_sent_stops_no_webhook_and_is_a_failure(site, told):
+    _mailbox, webhook = told
+    site.variables["backup_mail"]["port"] = free_port()
+    site.hosts["two"].update(unreachable(site.folder))
+
+    played = site.play("backup", backup_partial_fails=False)
+
+    assert len(webhook.wait_for(1)) == 1
+    assert played.code == 2
+    assert "No e-mail could be sent" in played.output
 
 
 @pytest.mark.parametrize(
