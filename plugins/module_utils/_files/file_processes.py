@@ -24,7 +24,7 @@ from .file_writer import FileWriter, Outcome, Spot, WriterOptions
 from .owners import OwnerDomain, OwnerTable
 
 #: Bytes in small files from which processes do more good than starting them costs.
-WORTHWHILE = 64 << 20
+WORTHWHILE = 32 << 20
 #: Decrypted segments that each process keeps; those of the batches that it is given next to each other.
 _CACHED_SEGMENTS = 16
 
@@ -91,8 +91,7 @@ class WritingProcesses:
         setup = _WriteSetup(
             reader.repository.given, reader.recovery_key.to_pem(), reader.backup_id, reader.part, options
         )
-        # One less than threads: nobody waits for the disk here.
-        self._processes = WorkerProcesses(reader.workers - 1, _WritingWorker, setup)
+        self._processes = WorkerProcesses(reader.workers, _WritingWorker, setup)
 
     def write_files(self, files: t.Sequence[tuple[Entry, Spot]]) -> list[Outcome]:
         """Write the files of a batch in one of the processes."""
