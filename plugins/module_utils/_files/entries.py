@@ -79,6 +79,8 @@ class Entry(t.NamedTuple):
 
     def encode(self) -> bytes:
         """Return the line, without its newline."""
+        if self.content is not None and not self.holes and not self.xattrs and self.content.depth == 0:
+            return self._encode_plain_file(self.content)
         document: dict[str, t.Any] = {"path": _text(self.path), "type": self.type}
         if self.type != LINK:
             document.update(mode=self.mode, uid=self.uid, gid=self.gid, mtime=self.mtime)
@@ -93,6 +95,14 @@ class Entry(t.NamedTuple):
         if self.xattrs:
             document["xattrs"] = [[_text(name), base64.b64encode(value).decode()] for name, value in self.xattrs]
         return _encode_json(document).encode()
+
+    def _encode_plain_file(self, content: StreamReference) -> bytes:
+        """Return the line of a file without holes and attributes, which most are: the same JSON, made faster."""
+        chunks = ",".join([f'"{chunk_id.hex()}"' for chunk_id in content.ids])
+        return (
+            f'{{"content":{{"chunks":[{chunks}],"size":{content.size}}},"gid":{self.gid},"mode":{self.mode},'
+            f'"mtime":{self.mtime},"path":{_encode_json(_text(self.path))},"type":"file","uid":{self.uid}}}'
+        ).encode("ascii")
 
 
 def _text(data: bytes) -> str | dict[str, str]:

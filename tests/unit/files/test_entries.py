@@ -46,6 +46,8 @@ def test_an_entry_comes_back_as_it_was(entry: Entry) -> None:
     assert line.isascii()
     assert decode(line) == entry
     assert decode(line).encode() == line
+    # The same whether made by the JSON encoder or by the short cut for plain files.
+    assert json.dumps(json.loads(line), sort_keys=True, separators=(",", ":")).encode() == line
 
 
 def test_the_line_is_the_documented_one() -> None:
