@@ -46,6 +46,7 @@ def test_a_server_that_goes_during_a_run_and_is_back_for_the_next(tmp_path):
         server.program.start()
         assert [info.name for info in bucket.list("")] == ["keys/a"]
         later = SpoolingStore(bucket, str(tmp_path), LIMIT)
+        later.deliver()
         later.put("keys/b", [b"key of the next run"])
         assert later.spooled.objects == 0
         assert [info.name for info in bucket.list("")] == [

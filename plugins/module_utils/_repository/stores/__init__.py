@@ -33,6 +33,9 @@ class Store(ABC):
 
     #: Where the store is, for people: a path or a URL. Never holds credentials.
     location: str
+    #: The server as well, where locations of the same name exist on several: what is kept on this machine for one of
+    #: them is never taken for the other's. Empty where the location says it all.
+    server: str = ""
     #: How many bytes one read request should ask for when reading ahead; small where a request costs nothing.
     read_ahead: int = 1 << 20
 

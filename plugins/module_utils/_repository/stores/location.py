@@ -10,11 +10,14 @@ import typing as t
 from urllib.parse import unquote, urlsplit
 
 from ..errors import InputError
+from ..naming import SETTINGS
 from . import Store
 from .directory import DirectoryStore
 from .names import NAME_LIMIT, is_name
 from .s3 import S3Store
 from .s3_options import S3Options
+from .spool import SpoolingStore
+from .spool_options import SpoolOptions
 
 _EXAMPLES = "Give /a/directory, file:///a/directory or s3://bucket/prefix."
 # Wider than AWS's rule, because older buckets and other servers have such names.
@@ -25,7 +28,10 @@ _KEY_LIMIT = 1024
 def open_store(settings: t.Mapping[str, t.Any], *, create: bool = False) -> Store:
     """Return the store that the ``repository`` settings describe, without connecting to it.
 
-    :arg settings: ``location`` and, for S3, ``s3`` (see :class:`~.s3_options.S3Options`); other keys are ignored.
+    Processes that write together may each open it: a spool is shared by all of them.
+
+    :arg settings: ``location``; for S3, ``s3`` (see :class:`~.s3_options.S3Options`); ``spool`` when what cannot be
+        delivered is to wait on the local disk (see :class:`~.spool_options.SpoolOptions`); other keys are ignored.
     :arg create: make the directory when it does not exist. A bucket is never made.
 
     Raises :class:`~..errors.InputError` naming the option that cannot be used, and
@@ -36,7 +42,12 @@ def open_store(settings: t.Mapping[str, t.Any], *, create: bool = False) -> Stor
         raise InputError("Option location is missing or empty.", _EXAMPLES)
     if location != location.strip() or not location.isprintable():
         raise InputError(f"Option location: {location!r} has white space around it or control characters.", _EXAMPLES)
-    s3 = _s3_settings(settings)
+    store = _open_place(location, _s3_settings(settings), create)
+    spool = SpoolOptions.from_settings(settings.get("spool"), store.location)
+    return store if spool is None else SpoolingStore(store, spool.path, spool.limit, SETTINGS)
+
+
+def _open_place(location: str, s3: t.Mapping[str, t.Any], create: bool) -> Store:
     if location.startswith("s3:"):
         return _open_bucket(location, S3Options.from_settings(s3))
     if s3:

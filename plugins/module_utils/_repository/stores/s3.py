@@ -79,6 +79,7 @@ class S3Store(Store):
     def __init__(self, bucket: str, prefix: str, options: S3Options) -> None:
         self._bucket = Bucket(bucket, prefix, options.endpoint, options.secrets)
         self.location = self._bucket.location
+        self.server = self._bucket.server
         self._prefix = f"{prefix}/" if prefix else ""
         self._deadline = options.deadline
         self._with_checksums = options.checksums == "when_supported"

@@ -18,6 +18,7 @@ from ansible_collections.dfr.continuity.plugins.module_utils._repository.stores.
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.stores.location import open_store
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.stores.s3 import S3Store
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.stores.s3_options import S3Options
+from ansible_collections.dfr.continuity.plugins.module_utils._repository.stores.spool import SpoolingStore
 
 KEYS = {"access_key": "AKIDEXAMPLE", "secret_key": "wJalrXUtnFEMI"}
 
@@ -183,3 +184,66 @@ def test_a_directory_is_created_only_when_asked_and_only_the_last_one(tmp_path):
     open_store({"location": location}, create=True)
     with pytest.raises(StoreError, match=f"{tmp_path}/a does not exist"):
         open_store({"location": str(tmp_path / "a/b")}, create=True)
+
+
+@pytest.mark.parametrize(
+    ("limit", "taken"),
+    [
+        ("20GiB", 20 << 30),
+        ("500 MB", 500 * 10**6),
+        ("1.5TB", 1_500_000_000_000),
+        (1 << 30, 1 << 30),
+        ("70000000", 7 * 10**7),
+    ],
+)
+def test_a_spool(limit, taken, tmp_path):
+    store = open_store({"location": "/backup", "spool": {"path": str(tmp_path / "spool"), "limit": limit}})
+    assert isinstance(store, SpoolingStore)
+    assert (store.location, store._queue._limit) == ("/backup", taken)
+    # Only somebody who writes needs it.
+    assert not (tmp_path / "spool").exists()
+
+
+@pytest.mark.parametrize("spool", [None, {}, {"path": None, "limit": None}])
+def test_no_spool(spool):
+    assert isinstance(open_store({"location": "/backup", "spool": spool}), DirectoryStore)
+
+
+GOOD = {"path": "/var/spool/x", "limit": "1GiB"}
+
+
+@pytest.mark.parametrize(
+    ("spool", "message", "step"),
+    [
+        ("/var/spool/x", "Option spool is not a dictionary", "path and limit"),
+        ({**GOOD, "limits": 1}, "no option spool.limits. Did you mean limit?", "path, limit"),
+        ({"path": "/x"}, "Option spool.limit is missing", "20GiB"),
+        ({"limit": "1GiB"}, "Option spool.path is missing", "/var/spool"),
+        ({**GOOD, "path": "spool"}, "spool.path: 'spool' is not an absolute path", "/var/spool"),
+        ({**GOOD, "path": 5}, "spool.path: 5 is not an absolute path", "/var/spool"),
+        ({**GOOD, "path": "/"}, "spool.path: '/' cannot be kept", "/var/spool"),
+        ({**GOOD, "path": "/backup/x/../spool"}, "the repository /backup are one within the other", "elsewhere"),
+        ({**GOOD, "path": "/backup"}, "one within the other", "elsewhere"),
+        ({**GOOD, "limit": "lots"}, "spool.limit: 'lots' is not a size", "20GiB"),
+        ({**GOOD, "limit": "20G"}, "spool.limit: '20G' is not a size", "20GiB"),
+        ({**GOOD, "limit": -5}, "spool.limit: -5 is not a size", "20GiB"),
+        ({**GOOD, "limit": True}, "spool.limit: True is not a size", "20GiB"),
+        ({**GOOD, "limit": 1.5}, "spool.limit: 1.5 is not a size", "20GiB"),
+        ({**GOOD, "limit": "0"}, "spool.limit: '0' is less than 64MiB", "20GiB"),
+        ({**GOOD, "limit": "10MiB"}, "spool.limit: '10MiB' is less than 64MiB", "20GiB"),
+    ],
+)
+def test_spools_that_cannot_be(spool, message, step):
+    with pytest.raises(InputError) as caught:
+        open_store({"location": "/backup", "spool": spool})
+    assert message in caught.value.message
+    assert step in caught.value.next_step
+
+
+def test_a_bucket_of_the_same_name_elsewhere_has_a_spool_of_its_own(tmp_path):
+    spool = {"path": str(tmp_path), "limit": "1GiB"}
+    one, other = (
+        open_store({"location": "s3://bucket/p", "s3": {**KEYS, "endpoint": f"https://{host}"}, "spool": spool})
+        for host in ("one.example.org", "other.example.org")
+    )
+    assert one.path != other.path

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 
 import pytest
@@ -15,6 +16,7 @@ from ansible_collections.dfr.continuity.plugins.module_utils._repository.errors 
     ObjectMissingError,
     SourceError,
     StoreDeniedError,
+    StoreError,
     StoreUnreachableError,
 )
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.stores import spool
@@ -91,6 +93,7 @@ def test_a_later_run_delivers_first(store, place, tmp_path):
     store.put("packs/b", [b"2"])
     place.bring_back()
     later = SpoolingStore(place, str(tmp_path / "spool"), 1000)
+    later.deliver()
     later.put("packs/c", [b"3"])
     assert place.arrived == ["packs/a", "packs/b", "packs/c"]
     assert later.spooled.objects == 0
@@ -262,7 +265,9 @@ def test_stores_do_not_mix(store, place, tmp_path):
     assert other_place.arrived == ["y"]
 
 
-def test_the_spool_is_private(store, tmp_path):
+def test_the_spool_is_private(store, place, tmp_path):
+    place.take_away()
+    store.put("x", [b""])
     for path in (tmp_path / "spool", next((tmp_path / "spool").iterdir())):
         assert path.stat().st_mode & 0o777 == 0o700
 
@@ -272,7 +277,7 @@ def test_a_spool_that_others_may_write_in_is_refused(place, tmp_path, mode):
     (tmp_path / "open").mkdir()
     (tmp_path / "open").chmod(mode)
     with pytest.raises(InputError, match=r"/open belongs to another user, or others may write in it"):
-        SpoolingStore(place, str(tmp_path / "open"), 1000)
+        SpoolingStore(place, str(tmp_path / "open"), 1000).put("x", [b""])
 
 
 def test_foreign_files_in_the_spool_are_left_alone(store, place, tmp_path):
@@ -283,10 +288,98 @@ def test_foreign_files_in_the_spool_are_left_alone(store, place, tmp_path):
     assert store.spooled.objects == 1
     place.bring_back()
     store.deliver()
-    assert sorted(path.name for path in folder.iterdir()) == [".delivery", ".lock", "notes.txt"]
+    assert sorted(path.name for path in folder.iterdir()) == [".delivered", ".delivery", ".lock", "notes.txt"]
 
 
 @pytest.mark.parametrize(("directory", "limit"), [("spool", 10), ("/tmp/x", 0), ("/tmp/x", -1)])
 def test_settings_that_cannot_be(place, directory, limit):
     with pytest.raises(InputError, match=r"[Ss]pool"):
         SpoolingStore(place, directory, limit)
+
+
+def test_a_place_without_the_marker_is_not_the_store(place, tmp_path):
+    store = SpoolingStore(place, str(tmp_path / "spool"), 1000, "repository.json")
+    store.put("packs/a", [b"1"])  # the directory that an unmounted file system has left
+    assert (place.arrived, store.spooled.objects) == ([], 1)
+    assert "has no repository.json: it is not the repository" in store.away.error.message
+    with pytest.raises(StoreUnreachableError, match="it is not the repository"):
+        store.deliver()
+    place.put("repository.json", [b""])
+    assert store.deliver() == 1
+    assert store.away is None
+
+
+def test_what_was_removed_by_hand_is_missed(store, place, tmp_path):
+    place.take_away()
+    for name in ("packs/a", "packs/b", "index/c"):
+        store.put(name, [b"x"])
+    assert store.is_whole_since(3)
+    next(tmp_path.glob("spool/*/*2%packs%b")).unlink()
+    assert not store.is_whole_since(0)
+    place.bring_back()
+    with pytest.raises(StoreError, match="Objects are missing from the spool") as caught:
+        store.deliver()
+    assert "remove" in caught.value.next_step
+    assert place.arrived == []
+
+
+def test_a_spool_that_was_removed_as_a_whole_is_missed(store, place, tmp_path):
+    place.take_away()
+    store.put("packs/a", [b"x"])
+    assert store.is_whole_since(1)
+    shutil.rmtree(tmp_path / "spool")
+    assert not SpoolingStore(place, str(tmp_path / "spool"), 1000).is_whole_since(1)
+
+
+def test_numbers_go_on_after_delivery(store, place):
+    for turn in range(1, 4):
+        place.take_away()
+        store.put("packs/a", [b"x"])
+        place.bring_back()
+        store.deliver()
+        assert (store.last, store.is_whole_since(turn), store.is_whole_since(turn + 1)) == (turn, True, False)
+
+
+def test_an_object_is_not_sent_again_over_a_newer_one(store, place, tmp_path):
+    place.take_away()
+    store.put("keys/a", [b"old"])
+    (waiting,) = tmp_path.glob("spool/*/*1%keys%a")
+    kept = waiting.read_bytes()
+    place.bring_back()
+    store.deliver()
+    waiting.write_bytes(kept)  # as if the machine had died before its removal was durable
+    place.put("keys/a", [b"new"])
+    place.take_away()
+    store.put("keys/b", [b""])
+    place.bring_back()
+    assert store.deliver() == 1
+    assert place.get("keys/a") == b"new"
+    assert not waiting.exists()
+
+
+def test_processes_share_that_the_store_is_away(store, place, tmp_path):
+    place.take_away()
+    store.put("packs/a", [b"1"])
+    other = SpoolingStore(place, str(tmp_path / "spool"), 1000)
+    other.put("packs/b", [b"2"])
+    assert (place.tries, other.is_away) == (1, True)
+    place.bring_back()
+    other.deliver()
+    store.put("packs/c", [b"3"])
+    assert place.arrived == ["packs/a", "packs/b", "packs/c"]
+
+
+def test_a_spool_is_for_one_repository(store, place):
+    store.bind("first")
+    store.bind("second")  # nothing waits
+    place.take_away()
+    store.put("x", [b""])
+    store.bind("second")
+    with pytest.raises(InputError, match=r"objects wait for another repository \(second\)"):
+        store.bind("third")
+
+
+def test_a_spool_whose_parent_is_missing(place, tmp_path):
+    with pytest.raises(InputError, match="The spool cannot be used") as caught:
+        SpoolingStore(place, str(tmp_path / "no/spool"), 1000).put("x", [b""])
+    assert caught.value.next_step.startswith(f"Create {tmp_path}/no, or")
