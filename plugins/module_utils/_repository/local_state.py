@@ -15,7 +15,11 @@ from .errors import TargetError, TrustError
 
 
 class LocalState:
-    """A small JSON file: the newest revision of the settings seen, and the newest summary of each signer."""
+    """A small JSON file: the newest revision of the settings seen, and the newest summary of each signer.
+
+    With a spool also ``spooled``, the number of the newest spooled object that the local index may rely on, and
+    ``unclosed``, the backups that are closed when their parts have been delivered (:mod:`.deferred`).
+    """
 
     def __init__(self, directory: str) -> None:
         self._path = os.path.join(directory, "seen.json")
@@ -39,6 +43,14 @@ class LocalState:
             if state != before:
                 self._write(state)
 
+    @contextmanager
+    def closing(self) -> t.Iterator[None]:
+        """Let one process at a time close backups: what it does takes longer than the state may be locked."""
+        with open(self._path + ".closing", "a", encoding="ascii") as lock:
+            os.fchmod(lock.fileno(), 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
     def _read(self) -> dict[str, t.Any]:
         try:
             with open(self._path, encoding="utf-8") as file:
@@ -50,7 +62,7 @@ class LocalState:
                 f"{self._path} is damaged ({error}): it cannot be told whether the store was turned back.",
                 f"Check that `continuity list` shows the newest backup you know of, then remove {self._path}.",
             ) from error
-        return {"revision": 0, "summaries": {}, **state}
+        return {"revision": 0, "summaries": {}, "spooled": 0, "unclosed": [], **state}
 
     def _write(self, state: dict[str, t.Any]) -> None:
         temporary = self._path + ".new"

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import hashlib
 import os
 import secrets
@@ -15,11 +17,12 @@ from dataclasses import dataclass, field, replace
 
 from . import stream
 from .encoding import check_backup_id, check_part_name
-from .errors import InputError, IntegrityError, ObjectMissingError, TrustError
+from .errors import InputError, IntegrityError, ObjectMissingError, StoreUnreachableError, TrustError
 from .index import IndexObject, decode_index, encode_index
 from .index_cache import IndexCache
 from .key_slots import rewrap
 from .keys import Fingerprint, Identity, Recipient, RecoveryKey, Signer, parse_pin, read_key_file
+from .known_settings import KnownSettings
 from .local_state import LocalState
 from .naming import INDEX, RECOVERY, SETTINGS, associated_data, key_info
 from .needed_packs import complete_index
@@ -31,6 +34,8 @@ from .signing import seal, unseal
 from .stores import Store
 from .stores.directory import DirectoryStore
 from .stores.location import open_store
+from .stores.spool import SpoolingStore
+from .stores.spool_options import SpoolOptions
 from .third_party import HKDF, hashes, require
 
 DEFAULT_CACHE = "/var/cache/dfr-continuity"
@@ -78,6 +83,7 @@ class Repository:
         self.host = access.host
         self.settings = settings
         self.repository_id = settings.repository_id
+        self._is_offline = False
         key = settings.open_repository_key(opener)
         self.chunk_key = self._derive(key, "chunk ids")
         self._metadata_key = self._derive(key, "metadata")
@@ -97,6 +103,51 @@ class Repository:
         """Let go of the store and the cache."""
         self.index.close()
         self.store.close()
+
+    # The spool
+
+    @property
+    def spool(self) -> SpoolingStore | None:
+        """The store, when what it cannot be given waits in a spool; None without a spool."""
+        return self.store if isinstance(self.store, SpoolingStore) else None
+
+    def without_spool(self) -> Repository:
+        """Return the same repository as it is in the store itself: nothing waits, nothing is spooled."""
+        direct = copy.copy(self)
+        direct.store = self.spool.store if self.spool else self.store
+        return direct
+
+    def begin_spooling(self, data: bytes, away: StoreUnreachableError | None, known: KnownSettings) -> None:
+        """Prepare the spool for a run.
+
+        :arg data: the ``repository.json`` that was opened; ``known`` keeps it when it came from the store.
+        :arg away: why the store could not be reached, when ``data`` is the copy.
+        """
+        if self.spool is None:
+            return
+        self.spool.bind(self.repository_id)
+        self._is_offline = away is not None
+        if away is not None:
+            self.spool.note_away(away)
+            return
+        with self.state.locked() as state:
+            # Of several runs that read the settings, the last one to be here may have read older ones.
+            if state["revision"] == self.settings.revision:
+                known.remember(data)
+
+    def deliver_waiting(self, progress: Progress | None = None) -> int:
+        """Send what waits in the spool, and return the number of objects; a store that is away is no error.
+
+        Every run that writes begins with it. Raises what the store raises when it refuses.
+        """
+        if self.spool is None or self._is_offline:
+            return 0
+        counted = progress or Progress()
+        if self.spool.spooled.objects:
+            counted.begin("delivering the spool")
+        with contextlib.suppress(StoreUnreachableError):
+            return self.spool.deliver(lambda size: counted.add(stored=size))
+        return 0
 
     def __enter__(self) -> Repository:
         return self
@@ -150,12 +201,42 @@ class Repository:
         """Store an index object and take it into the cache."""
         name = INDEX + secrets.token_hex(16)
         self.write_signed(name, encode_index(index))
+        if self.spool and self.spool.waits(name):
+            with self.state.locked() as state:
+                state["spooled"] = self.spool.last
         self.index.add(name, index)
 
     def update_index(self) -> None:
-        """Bring the local cache up to date with the store, as far as the index objects there can be used."""
+        """Bring the local cache up to date with the store, and with what waits in the spool, as far as index objects
+        can be used.
+
+        While the store is away and there is a spool, the cache is used as it is, since nothing is ever deleted from a
+        repository. Raises :class:`~.errors.StoreUnreachableError` when the cache may name what was lost.
+        """
         self.unusable_index = {}
-        self.index.update({info.name for info in self.store.list(INDEX)}, self._read_index)
+        spool = self.spool
+        try:
+            if spool and spool.away and spool.is_away:
+                raise spool.away.error
+            self.index.update({info.name for info in self.store.list(INDEX)}, self._read_index)
+        except StoreUnreachableError as error:
+            if spool is None:
+                raise
+            self._check_spool_is_whole(spool, error)
+        else:
+            if spool:
+                with self.state.locked() as state:
+                    state["spooled"] = spool.last
+
+    def _check_spool_is_whole(self, spool: SpoolingStore, error: StoreUnreachableError) -> None:
+        with self.state.locked() as state:
+            relied_on = int(state["spooled"])
+        if not spool.is_whole_since(relied_on):
+            raise StoreUnreachableError(
+                f"{error.message} Nothing can be spooled: objects were removed from the spool {spool.path}, and "
+                "without the store it cannot be told what else needs them.",
+                "Bring the store back, and run this again.",
+            ) from error
 
     def _read_index(self, name: str) -> IndexObject | None:
         """Return an index object; None for one that is damaged or of somebody who is not believed any more.
@@ -191,37 +272,77 @@ class Repository:
         return PartReader(self, backup_id, part, recovery_key, progress or Progress())
 
 
-def open_repository(given: t.Mapping[str, t.Any], opener: Identity | RecoveryKey | None = None) -> Repository:
+def open_repository(
+    given: t.Mapping[str, t.Any], opener: Identity | RecoveryKey | None = None, *, spooling: bool = False
+) -> Repository:
     """Open the repository that a ``repository`` dictionary describes.
 
     :arg opener: a recovery key (restores need no identity); by default the identity.
+    :arg spooling: the ``spool`` of the dictionary, if it has one, takes what cannot be delivered. A store that is away
+        is then no error, as long as a copy of the settings is on this machine. Without it, what waits there can be
+        read.
 
     Raises :class:`~.errors.ObjectMissingError` when there is no repository, and what
     :func:`~.settings.decode_settings` and :meth:`~.settings.RepositorySettings.open_repository_key` raise.
     """
-    access = RepositoryAccess.parse(given)
-    settings = read_settings(access)
+    access = RepositoryAccess.parse(given if spooling else _without_unused_spool(given))
+    try:
+        data, away = _settings_data(access), None
+    except StoreUnreachableError as error:
+        data, away = _known_settings(access, error, spooling), error
+    settings = decode_settings(data, access.trust)
     chosen = opener or access.identity
     if chosen is None:
         raise InputError("No key opens the repository.", "Give identity_file, or the recovery key.")
-    return Repository(access, settings, chosen)
+    repository = Repository(access, settings, chosen)
+    if spooling and repository.spool:
+        repository.begin_spooling(data, away, KnownSettings(access.cache_dir, access.store))
+    return repository
+
+
+def without_spool(given: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return a ``repository`` dictionary without its spool, for what must be in the store at once."""
+    SpoolOptions.from_settings(given.get("spool"), str(given.get("location")))
+    return {**given, "spool": None}
+
+
+def _without_unused_spool(given: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
+    """Leave out a spool that cannot be read, for somebody who only reads: it may be another machine's."""
+    spool = SpoolOptions.from_settings(given.get("spool"), str(given.get("location")))
+    return given if spool and os.access(spool.path, os.R_OK | os.X_OK) else {**given, "spool": None}
+
+
+def _known_settings(access: RepositoryAccess, error: StoreUnreachableError, spooling: bool) -> bytes:
+    if not spooling or not isinstance(access.store, SpoolingStore):
+        raise error
+    data = KnownSettings(access.cache_dir, access.store).recall()
+    if data is None:
+        raise StoreUnreachableError(
+            f"{error.message} Nothing can be spooled either: this host has never opened the repository, and does not "
+            "know its recipients.",
+            error.next_step,
+        ) from error
+    return data
 
 
 def read_settings(access: RepositoryAccess) -> RepositorySettings:
     """Return the settings of an existing repository, checked against the pinned administrators."""
+    return decode_settings(_settings_data(access), access.trust)
+
+
+def _settings_data(access: RepositoryAccess) -> bytes:
     if _is_missing_directory(access.store):
         raise ObjectMissingError(
             f"There is no repository in {access.store.location}: the directory does not exist.",
             "Mount the file system it is on, correct the location, or make a repository there.",
         )
     try:
-        data = access.store.get(SETTINGS)
+        return access.store.get(SETTINGS)
     except ObjectMissingError as error:
         raise ObjectMissingError(
             f"There is no repository in {access.store.location}: it has no {SETTINGS}.",
             "Check the location; make a repository with the repository module, state: present.",
         ) from error
-    return decode_settings(data, access.trust)
 
 
 @dataclass(frozen=True)
@@ -279,7 +400,8 @@ def configure_repository(
     Raises :class:`~.errors.InputError` for settings that make no sense, before anything is changed.
     """
     wanted.problems()
-    access = RepositoryAccess.parse(given, create=not dry_run)
+    # What an administrator decides must be seen at once, or not at all.
+    access = RepositoryAccess.parse(without_spool(given), create=not dry_run)
     if access.identity is None:
         raise InputError("No administrator identity was given.", "Give identity_file.")
     administrator = access.identity

@@ -15,7 +15,14 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .encoding import canonical_json, check_backup_id, parse_json
-from .errors import ContinuityError, InputError, IntegrityError, ObjectMissingError, TrustError
+from .errors import (
+    ContinuityError,
+    InputError,
+    IntegrityError,
+    ObjectMissingError,
+    StoreUnreachableError,
+    TrustError,
+)
 from .keys import Signer
 from .naming import BACKUPS, part_object_name, scope_of, summary_name
 from .part_reader import read_record
@@ -31,7 +38,9 @@ SUCCESS, PARTIAL, FAILURE = "success", "partial", "failure"
 class PartOutcome:
     """What became of one part that a backup was to have. ``reason`` and ``next_step`` only for a failed one.
 
-    ``degraded`` says that the part exists but lacks something, such as files that could not be read.
+    ``degraded`` says that the part exists but lacks something, such as files that could not be read. ``spooled`` tells
+    that, when it was written, it could not be delivered to the store, why, and how much waits where; ``deliver_step``
+    what to do about that. ``spooled_bytes`` is all that waits on that host.
     """
 
     name: str
@@ -41,6 +50,9 @@ class PartOutcome:
     degraded: bool = False
     reason: str = ""
     next_step: str = ""
+    spooled: str = ""
+    deliver_step: str = ""
+    spooled_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,6 +73,11 @@ class Summary:
         """``success``, ``partial`` or ``failure``."""
         return str(self.document["status"])
 
+    @property
+    def sequence(self) -> int:
+        """Its number in the chain of its signer."""
+        return int(self.document["sequence"])
+
 
 def overall_status(parts: t.Sequence[t.Mapping[str, t.Any]]) -> str:
     """Success when every part is whole, Failure when none exists, Partial otherwise."""
@@ -75,19 +92,22 @@ def close_backup(
     """Write the summary of a backup from what its parts became, and return it.
 
     A part that is said to have succeeded is read back from the store first; one that cannot be is a failed one.
+
+    Raises :class:`~.errors.StoreUnreachableError` when the store does not answer, :class:`~.errors.InputError` when
+    the backup is closed already.
     """
     check_backup_id(backup_id)
-    if _exists(repository, summary_name(backup_id)):
+    if is_closed(repository, backup_id):
         raise InputError(f"The backup {backup_id} is closed already.", "Give every run a backup id of its own.")
     identity = repository.signing_identity()
-    parts = [_describe(repository, backup_id, outcome) for outcome in outcomes]
+    parts = [describe_part(repository, backup_id, outcome) for outcome in outcomes]
     with repository.state.locked() as state:
         previous = state["summaries"].get(identity.signer.text) or _newest_of(repository, identity.signer)
         document = {
             "type": "summary",
             "backup": backup_id,
             "status": overall_status(parts),
-            "started": started or _time_of(backup_id),
+            "started": started or time_of(backup_id),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "parts": parts,
             "sequence": previous["sequence"] + 1 if previous else 1,
@@ -98,15 +118,17 @@ def close_backup(
     return document
 
 
-def _exists(repository: Repository, name: str) -> bool:
+def is_closed(repository: Repository, backup_id: str) -> bool:
+    """Tell whether a backup has its summary."""
     try:
-        repository.store.stat(name)
+        repository.store.stat(summary_name(backup_id))
     except ObjectMissingError:
         return False
     return True
 
 
-def _time_of(backup_id: str) -> str:
+def time_of(backup_id: str) -> str:
+    """Return the moment in a backup's id, in the usual form."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.strptime(backup_id[:16], "%Y%m%dT%H%M%SZ"))
 
 
@@ -114,7 +136,8 @@ def _memory(document: t.Mapping[str, t.Any], digest: str) -> dict[str, t.Any]:
     return {"sequence": document["sequence"], "backup": document["backup"], "sha256": digest}
 
 
-def _describe(repository: Repository, backup_id: str, outcome: PartOutcome) -> dict[str, t.Any]:
+def describe_part(repository: Repository, backup_id: str, outcome: PartOutcome) -> dict[str, t.Any]:
+    """Return what a summary says of a part: as its record in the store does, or why it failed."""
     described: dict[str, t.Any] = {"part": outcome.name, "host": outcome.host, "kind": outcome.kind, "status": FAILURE}
     if outcome.failed:
         return {**described, "reason": outcome.reason, "next_step": outcome.next_step}
@@ -122,8 +145,12 @@ def _describe(repository: Repository, backup_id: str, outcome: PartOutcome) -> d
         record = read_record(repository, backup_id, outcome.name)
         name = part_object_name(scope_of(backup_id, outcome.name), "record")
         digest = repository.read_signed(name, backup_id)[2]
+    except StoreUnreachableError:
+        # Says nothing about the part.
+        raise
     except ContinuityError as error:
-        return {**described, "reason": error.message, "next_step": error.next_step}
+        lost = "It was spooled, and was lost before it was delivered. " if outcome.spooled else ""
+        return {**described, "reason": lost + error.message, "next_step": error.next_step}
     return {
         **described,
         "status": PARTIAL if outcome.degraded else SUCCESS,
@@ -141,14 +168,16 @@ def _describe(repository: Repository, backup_id: str, outcome: PartOutcome) -> d
 
 def _newest_of(repository: Repository, signer: Signer) -> dict[str, t.Any] | None:
     """Find the end of a signer's chain in the store, for a machine that has no memory of it."""
-    for backup_id in reversed(list_backup_ids(repository)):
+    newest: Summary | None = None
+    # All of them: backups that were left open for a while (:mod:`.deferred`) are closed after newer ones.
+    for backup_id in list_backup_ids(repository):
         try:
             summary = read_summary(repository, backup_id)
         except ObjectMissingError:
             continue
-        if summary.signer.text == signer.text:
-            return _memory(summary.document, summary.digest)
-    return None
+        if summary.signer.text == signer.text and (newest is None or summary.sequence > newest.sequence):
+            newest = summary
+    return _memory(newest.document, newest.digest) if newest else None
 
 
 def list_backup_ids(repository: Repository) -> list[str]:
