@@ -15,6 +15,8 @@ description:
   - Then writes the status file, the metrics and the log, and decides whether people must be told. Sending the notice is
     left to tasks that follow, with M(community.general.mail) or M(ansible.builtin.uri).
   - A backup that is not whole is no failed task, because closing it has worked. Look at RV(status).
+  - A backup of which a part waits in a spool (O(repository.spool)) stays open, its RV(status) is V(partial), and the
+    next run closes it when the part has been delivered. See RV(closed).
   - When the summary cannot be written, the task fails, and all the same returns RV(notice) and writes the status file.
 author:
   - The dfr.continuity authors (@dfr)
@@ -78,6 +80,44 @@ options:
         description:
           - What to do about it.
         type: str
+      spooled:
+        description:
+          - For a part that waits in a spool, as the modules return it.
+        type: dict
+        suboptions:
+          bytes:
+            description:
+              - Bytes of all that waits on that host.
+            type: int
+            required: true
+          path:
+            description:
+              - The directory where it waits.
+            type: str
+            required: true
+          reason:
+            description:
+              - How much waits where, and why.
+            type: str
+            required: true
+          next_step:
+            description:
+              - What to do about it.
+            type: str
+          part_status:
+            description:
+              - What the part is when it has been delivered.
+            type: str
+            choices: [success, partial]
+            default: success
+          part_reason:
+            description:
+              - What it lacks then.
+            type: str
+          part_next_step:
+            description:
+              - What to do about that.
+            type: str
 seealso:
   - module: dfr.continuity.backup_info
   - module: dfr.continuity.backup_verify
@@ -112,6 +152,17 @@ status:
   returned: always, except when the options are wrong
   type: str
   sample: partial
+closed:
+  description: Whether the summary was written. Not in check mode, nor while parts of the backup wait in a spool.
+  returned: always, except when the options are wrong
+  type: bool
+  sample: true
+closed_before:
+  description: Earlier backups, left open because of a spool, that were closed now.
+  returned: always, except when the options are wrong
+  type: list
+  elements: str
+  sample: []
 started:
   description: When the run began, which the backup's id says.
   returned: always, except when the options are wrong
@@ -151,6 +202,10 @@ parts:
       description: Bytes newly written to the repository, or none.
       type: int
       sample: 412345
+    spooled:
+      description: Bytes that wait in the spool of its host when the part does, else 0.
+      type: int
+      sample: 0
     reason:
       description: What is missing, and why.
       type: str
@@ -174,6 +229,11 @@ stored:
   returned: always, except when the options are wrong
   type: int
   sample: 512345
+spooled:
+  description: Bytes that wait in the spools of all hosts. They are not in the repository.
+  returned: always, except when the options are wrong
+  type: int
+  sample: 0
 status_file:
   description: The status file that was written. None in check mode, and when a warning says that it could not be.
   returned: always, except when the options are wrong
@@ -228,7 +288,7 @@ error:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.dfr.continuity.plugins.module_utils._ansible.argument_spec import LOG, REPOSITORY
+from ansible_collections.dfr.continuity.plugins.module_utils._ansible.argument_spec import LOG, REPOSITORY, SPOOLED_PART
 from ansible_collections.dfr.continuity.plugins.module_utils._ansible.backup_summary import backup_summary
 from ansible_collections.dfr.continuity.plugins.module_utils._ansible.running import run
 from ansible_collections.dfr.continuity.plugins.module_utils._ansible.telling import SPEC as STATUS
@@ -255,6 +315,7 @@ def main() -> None:
                     "status": {"type": "str", "choices": ["success", "partial", "failure"], "default": "success"},
                     "reason": {"type": "str"},
                     "next_step": {"type": "str"},
+                    "spooled": {"type": "dict", "options": SPOOLED_PART},
                 },
             },
         },

@@ -25,6 +25,23 @@ S3: Spec = {
     "deadline": {"type": "float", "default": DEFAULT_DEADLINE},
 }
 
+SPOOL: Spec = {
+    "path": {"type": "path", "required": True},
+    # A text, since sizes have units; what it may be is checked where it is used.
+    "limit": {"type": "str", "required": True},
+}
+
+#: Of a part that waits; :meth:`.parts.Written.outcome` makes it.
+SPOOLED_PART: Spec = {
+    "bytes": {"type": "int", "required": True},
+    "path": {"type": "str", "required": True},
+    "reason": {"type": "str", "required": True},
+    "next_step": {"type": "str"},
+    "part_status": {"type": "str", "choices": ["success", "partial"], "default": "success"},
+    "part_reason": {"type": "str"},
+    "part_next_step": {"type": "str"},
+}
+
 REPOSITORY: Spec = {
     "repository": {
         "type": "dict",
@@ -36,6 +53,7 @@ REPOSITORY: Spec = {
             "host": {"type": "str"},
             "cache_dir": {"type": "path", "default": "/var/cache/dfr-continuity"},
             "s3": {"type": "dict", "options": S3},
+            "spool": {"type": "dict", "options": SPOOL},
         },
     },
 }

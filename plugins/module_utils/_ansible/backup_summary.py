@@ -8,10 +8,11 @@ from __future__ import annotations
 import time
 import typing as t
 
+from .._repository.deferred import Closing, close_or_defer
 from .._repository.encoding import check_backup_id
 from .._repository.errors import ContinuityError
 from .._repository.repository import open_repository
-from .._repository.summary import FAILURE, PARTIAL, PartOutcome, close_backup
+from .._repository.summary import FAILURE, PARTIAL, PartOutcome
 from .._status.notice import backup_notice
 from .._status.status_file import PartResult, RunResult, Status, check_name, record_run
 from .._status.text import epoch
@@ -27,11 +28,11 @@ def backup_summary(work: Work) -> Result:
     name, backup_id = check_name(params["backup_set"]), check_backup_id(params["backup_id"])
     outcomes = [_outcome(part) for part in params["parts"]]
     try:
-        summary = None if work.check_mode else _close(work, backup_id, outcomes)
+        closing = None if work.check_mode else _close(work, backup_id, outcomes)
         failure = None
     except ContinuityError as error:
-        summary, failure = None, error
-    run = _run(work, backup_id, summary, outcomes, failure)
+        closing, failure = None, error
+    run = _run(work, backup_id, closing, outcomes, failure)
     work.outcome.size = sum(part.size or 0 for part in run.parts)
     work.outcome.stored = sum(part.stored or 0 for part in run.parts)
 
@@ -42,45 +43,60 @@ def backup_summary(work: Work) -> Result:
         "changed": True,
         "backup_id": backup_id,
         "status": run.status,
+        "closed": bool(closing and not closing.reason),
+        "closed_before": [one["backup"] for one in closing.closed] if closing else [],
         "started": _started(backup_id),
         "parts": [_part(part) for part in run.parts],
         "size": work.outcome.size,
         "stored": work.outcome.stored,
+        "spooled": run.spooled,
         **tell(work, name, follow, backup_notice),
     }
     if failure:
         raise FailureWithResultError(failure, result) from failure
     # A backup that is not whole is a failed step of the log, and no failed task: the module has done its work.
-    work.outcome.reason = "; ".join(f"{part.name}: {part.reason}" for part in run.parts if part.reason)
+    reasons = [run.reason, *(f"{part.name}: {part.reason}" for part in run.parts if part.reason)]
+    work.outcome.reason = "; ".join(reason for reason in reasons if reason)
     return result
 
 
-def _close(work: Work, backup_id: str, outcomes: t.Sequence[PartOutcome]) -> Document:
-    with open_repository(work.params["repository"]) as repository:
+def _close(work: Work, backup_id: str, outcomes: t.Sequence[PartOutcome]) -> Closing:
+    with open_repository(work.params["repository"], spooling=True) as repository:
         work.outcome.path = repository.store.location
-        return close_backup(repository, backup_id, outcomes)
+        # Where this machine is the backed-up host too, the store may have come back since its parts were written.
+        repository.deliver_waiting(work.progress)
+        return close_or_defer(repository, backup_id, outcomes)
 
 
 def _outcome(part: Document) -> PartOutcome:
+    spooled = part["spooled"]
+    if spooled:
+        # What the part is apart from that it waits.
+        apart = {key: spooled[f"part_{key}"] for key in ("status", "reason", "next_step")}
+        waits = {"spooled": spooled["reason"], "deliver_step": spooled["next_step"], "spooled_bytes": spooled["bytes"]}
+    else:
+        apart, waits = dict(part), {}
     return PartOutcome(
         name=part["name"],
         host=part["host"],
         kind=part["kind"] or "",
         failed=part["status"] == FAILURE,
-        degraded=part["status"] == PARTIAL,
-        reason=part["reason"] or "",
-        next_step=part["next_step"] or "",
+        degraded=apart["status"] == PARTIAL,
+        reason=apart["reason"] or "",
+        next_step=apart["next_step"] or "",
+        **waits,
     )
 
 
 def _run(
     work: Work,
     backup_id: str,
-    summary: Document | None,
+    closing: Closing | None,
     outcomes: t.Sequence[PartOutcome],
     failure: ContinuityError | None,
 ) -> RunResult:
     """Tell of the run as the summary does, or, when there is none, as the hosts did."""
+    summary = closing.document if closing else None
     parts = [_from_summary(part) for part in summary["parts"]] if summary else [_from_host(part) for part in outcomes]
     return RunResult(
         backup_id=backup_id,
@@ -88,8 +104,8 @@ def _run(
         finished=epoch(summary["finished"]) if summary else time.time(),
         location=work.params["repository"]["location"],
         parts=parts,
-        reason=failure.message if failure else "",
-        next_step=failure.next_step if failure else "",
+        reason=failure.message if failure else closing.reason if closing else "",
+        next_step=failure.next_step if failure else closing.next_step if closing else "",
     )
 
 
@@ -113,13 +129,20 @@ def _from_summary(part: Document) -> PartResult:
         reason=part.get("reason") or "",
         next_step=part.get("next_step") or "",
         warnings=tuple(part.get("warnings", ())),
+        spooled=part.get("spooled_bytes", 0),
     )
 
 
 def _from_host(outcome: PartOutcome) -> PartResult:
-    status = FAILURE if outcome.failed else PARTIAL if outcome.degraded else "success"
+    status = FAILURE if outcome.failed else PARTIAL if outcome.degraded or outcome.spooled else "success"
     return PartResult(
-        outcome.name, status, outcome.host, outcome.kind, reason=outcome.reason, next_step=outcome.next_step
+        outcome.name,
+        status,
+        outcome.host,
+        outcome.kind,
+        reason=f"{outcome.reason} {outcome.spooled}".strip(),
+        next_step=outcome.deliver_step or outcome.next_step,
+        spooled=outcome.spooled_bytes,
     )
 
 
@@ -132,6 +155,7 @@ def _part(part: PartResult) -> Result:
         "duration_seconds": part.seconds,
         "size": part.size,
         "stored": part.stored,
+        "spooled": part.spooled,
         "reason": part.reason,
         "next_step": part.next_step,
         "warnings": list(part.warnings),

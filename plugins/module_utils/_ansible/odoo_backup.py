@@ -20,6 +20,7 @@ from .._apps.odoo_backup import (
 )
 from .._apps.odoo_database import odoo_facts
 from .._apps.odoo_installation import OdooInstallation, installation_from_settings
+from .._command.spooled import SpooledPart, spooled_part
 from .._files.place import open_source
 from .._postgres.dump import DumpOptions
 from .._postgres.programs import Client
@@ -29,7 +30,7 @@ from .._repository.repository import Repository, open_repository
 from .._repository.summary import FAILURE
 from .._status.log import Outcome, Step
 from .._status.text import epoch
-from .parts import Written, describe_record, host_name, outcome_of
+from .parts import Written, describe_record, host_name, outcome_of, tell_spooled
 from .running import FailureWithResultError, Result, Work
 
 PARTS = (DATABASE, FILES, ADDONS, CONFIG)
@@ -54,10 +55,12 @@ def odoo_backup(work: Work) -> Result:
         odoo = installation_from_settings(
             {name: params[name] for name in (*SPEC, "connection") if params[name] is not None}
         )
-        with open_repository(params["repository"]) as repository:
+        with open_repository(params["repository"], spooling=True) as repository:
             work.outcome.path = repository.store.location
             if work.check_mode:
                 return _check(work, repository, odoo)
+            # Before anything is held in the database.
+            repository.deliver_waiting(work.progress)
             made = backup_odoo(
                 repository,
                 params["backup_id"],
@@ -69,8 +72,9 @@ def odoo_backup(work: Work) -> Result:
                     tolerated_attachments=params["tolerated_attachments"],
                 ),
                 work.progress,
-                on_part=lambda part: _log(work, part),
+                on_part=lambda part: _log(work, part, spooled_part(repository, params["backup_id"], part.name)),
             )
+            spooled = {part.name: spooled_part(repository, params["backup_id"], part.name) for part in made.parts}
     except ContinuityError as error:
         # Not one part came into being: each that was asked for is a failed one.
         outcomes = [
@@ -78,7 +82,7 @@ def odoo_backup(work: Work) -> Result:
             for name in params["parts"]
         ]
         raise FailureWithResultError(error, {"outcomes": outcomes, "parts": []}) from error
-    return _result(work, made)
+    return _result(work, made, spooled)
 
 
 def _check(work: Work, repository: Repository, odoo: OdooInstallation) -> Result:
@@ -95,7 +99,7 @@ def _check(work: Work, repository: Repository, odoo: OdooInstallation) -> Result
     }
 
 
-def _log(work: Work, part: PartResult) -> None:
+def _log(work: Work, part: PartResult, spooled: SpooledPart | None) -> None:
     """Log each part as the step that it is."""
     params = work.params
     step = Step("odoo_backup", params["backup_set"] or "", params["backup_id"], part.name)
@@ -105,11 +109,13 @@ def _log(work: Work, part: PartResult) -> None:
     elif record is not None:
         sizes = record["bytes"]
         outcome = Outcome(sizes["source"], sizes["stored"], work.outcome.path, part.incomplete, part.next_step)
+        if spooled is not None:
+            outcome.reason, outcome.next_step = f"{part.incomplete} {spooled.reason}".strip(), spooled.next_step
         work.log.ended(step, outcome, epoch(record["finished"]) - epoch(record["started"]))
 
 
-def _result(work: Work, made: OdooBackup) -> Result:
-    described = [_part(work, part) for part in made.parts]
+def _result(work: Work, made: OdooBackup, spooled: t.Mapping[str, SpooledPart | None]) -> Result:
+    described = [_part(work, part, spooled[part.name]) for part in made.parts]
     done = [part for part in described if part["status"] != "skipped"]
     work.outcome.size = sum(part.get("size", 0) for part in done)
     work.outcome.stored = sum(part.get("stored", 0) for part in done)
@@ -134,7 +140,7 @@ def _result(work: Work, made: OdooBackup) -> Result:
     return result
 
 
-def _part(work: Work, part: PartResult) -> Result:
+def _part(work: Work, part: PartResult, spooled: SpooledPart | None) -> Result:
     """Return a part as the module returns it, with ``outcome`` unless there was nothing to back up."""
     if part.error is not None:
         outcome = outcome_of(
@@ -144,7 +150,9 @@ def _part(work: Work, part: PartResult) -> Result:
     if part.record is None:
         return {"part": part.name, "kind": part.kind, "status": "skipped"}
     work.warn(f"{part.name}: {sentence}" for sentence in part.record["warnings"])
-    outcome = Written(part.record, bool(part.incomplete), part.incomplete, part.next_step).outcome()
+    written = Written(part.record, bool(part.incomplete), part.incomplete, part.next_step, spooled=spooled)
+    tell_spooled(work, written)
+    outcome = written.outcome()
     described = describe_record(part.record)
     del described["backup_id"]
     return {**described, "status": outcome["status"], "outcome": outcome}

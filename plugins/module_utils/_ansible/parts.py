@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import socket
 import typing as t
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
+from .._command.spooled import SpooledPart, spooled_part
 from .._repository.errors import ContinuityError
 from .._repository.part_writer import PartWriter
 from .._repository.repository import open_repository
@@ -24,7 +25,7 @@ Record = t.Mapping[str, t.Any]
 class Written:
     """A part that was written. ``degraded``: it exists but lacks something, which ``reason`` names.
 
-    ``findings`` goes into the module's result as it is.
+    ``findings`` goes into the module's result as it is. ``spooled`` tells that it is not in the store yet.
     """
 
     record: Record
@@ -32,13 +33,18 @@ class Written:
     reason: str = ""
     next_step: str = ""
     findings: t.Mapping[str, t.Any] | None = None
+    spooled: SpooledPart | None = None
 
     def outcome(self) -> Result:
-        """Return what ``backup_summary`` takes."""
+        """Return what ``backup_summary`` takes. A part that is not in the store is never a success."""
         status = PARTIAL if self.degraded else SUCCESS
-        return outcome_of(
-            self.record["part"], self.record["host"], self.record["kind"], status, self.reason, self.next_step
-        )
+        record, waits = self.record, self.spooled
+        if waits is None:
+            return outcome_of(record["part"], record["host"], record["kind"], status, self.reason, self.next_step)
+        reason = " ".join(text for text in (self.reason, waits.reason) if text)
+        outcome = outcome_of(record["part"], record["host"], record["kind"], PARTIAL, reason, waits.next_step)
+        apart = {"part_status": status, "part_reason": self.reason, "part_next_step": self.next_step}
+        return {**outcome, "spooled": {**asdict(waits), **apart}}
 
 
 def outcome_of(name: str, host: str, kind: str, status: str, reason: str, next_step: str) -> Result:
@@ -68,13 +74,15 @@ def write_part(
     """
     params = work.params
     try:
-        with open_repository(params["repository"]) as repository:
+        with open_repository(params["repository"], spooling=True) as repository:
             if work.check_mode:
                 repository.signing_identity()
                 check()
                 return {"changed": True, "backup_id": params["backup_id"], "part": params["part"], "kind": kind}
+            repository.deliver_waiting(work.progress)
             with repository.write_part(params["backup_id"], params["part"], kind=kind, progress=work.progress) as part:
                 written = back_up(part)
+            written = replace(written, spooled=spooled_part(repository, params["backup_id"], params["part"]))
             work.outcome.path = repository.store.location
     except ContinuityError as error:
         outcome = outcome_of(params["part"], host_name(params), kind, FAILURE, error.message, error.next_step)
@@ -87,8 +95,16 @@ def result_of(work: Work, written: Written) -> Result:
     record = written.record
     work.outcome.size, work.outcome.stored = record["bytes"]["source"], record["bytes"]["stored"]
     work.warn(record["warnings"])
+    tell_spooled(work, written)
     findings = {} if written.findings is None else {"findings": dict(written.findings)}
     return {"changed": True, **describe_record(record), **findings, "outcome": written.outcome()}
+
+
+def tell_spooled(work: Work, written: Written) -> None:
+    """Warn that a part is not in the store, and keep its step from being logged as a success."""
+    if written.spooled:
+        work.outcome.reason, work.outcome.next_step = written.spooled.reason, written.spooled.next_step
+        work.warn([f"{written.record['part']}: {written.spooled.reason}"])
 
 
 def describe_record(record: Record) -> Result:

@@ -14,17 +14,19 @@ from dataclasses import dataclass, replace
 
 from .._files.backup import TREE, backup_tree
 from .._postgres.dump import DumpOptions, backup_database
+from .._repository.deferred import Closing, close_or_defer
 from .._repository.encoding import check_backup_id, new_backup_id
 from .._repository.errors import ContinuityError
 from .._repository.part_writer import PartWriter
 from .._repository.repository import Repository
-from .._repository.summary import PartOutcome, close_backup
+from .._repository.summary import PartOutcome
 from .._status.text import size
 from . import exit_codes
 from .arguments import Subparsers, add_command, add_repository
 from .console import Console
 from .databases import add_connection, connection
 from .opening import open_named
+from .spooled import with_spooled
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ def _add_files(sources: Subparsers) -> None:
         Back up a directory and all that is in it. What has not changed since the last backup is neither read nor
         stored again.
 
-        Exit code 1: files could not be read; the backup lacks them.
+        Exit code 1: files could not be read, and the backup lacks them; or the store is away, and the backup waits in
+        the spool.
         """,
         """
         continuity backup files /srv/documents
@@ -133,34 +136,39 @@ def back_up_database(options: argparse.Namespace, console: Console) -> int:
 def _back_up(options: argparse.Namespace, console: Console, kind: str, source: str, work: Work) -> int:
     """Write one part; close the backup unless it is somebody else's; tell the result."""
     backup_id = check_backup_id(options.backup_id) if options.backup_id else new_backup_id()
-    with open_named(options, None) as repository:
+    with open_named(options, None, spooling=True) as repository:
         name = options.part or _part_name(repository.host, source, kind)
         outcome = PartOutcome(name, repository.host, kind)
         try:
-            with (
-                console.watch() as progress,
-                repository.write_part(backup_id, name, kind=kind, progress=progress) as part,
-            ):
-                written = work(part)
+            with console.watch() as progress:
+                repository.deliver_waiting(progress)
+                with repository.write_part(backup_id, name, kind=kind, progress=progress) as part:
+                    written = work(part)
         except ContinuityError as error:
             if not options.backup_id:
                 _tell_failure(repository, backup_id, outcome, error)
             raise
-        status = None
-        if not options.backup_id:
-            told = replace(outcome, degraded=written.degraded, reason=written.reason, next_step=written.next_step)
-            status = close_backup(repository, backup_id, [told])["status"]
+        told = replace(outcome, degraded=written.degraded, reason=written.reason, next_step=written.next_step)
+        told = with_spooled(repository, backup_id, told)
+        closing = None if options.backup_id else close_or_defer(repository, backup_id, [told])
     document = {
         "backup": backup_id,
-        "status": status,
+        "status": closing.document["status"] if closing else None,
         "part": name,
         "degraded": written.degraded,
-        "reason": written.reason,
-        "next_step": written.next_step,
+        "spooled_bytes": told.spooled_bytes,
+        **_problem(told, closing),
         **{key: written.record[key] for key in ("kind", "started", "finished", "bytes", "facts", "warnings")},
     }
     console.result("backup", document, _lines(document))
-    return exit_codes.PROBLEMS if written.degraded else exit_codes.OK
+    return exit_codes.PROBLEMS if document["reason"] else exit_codes.OK
+
+
+def _problem(told: PartOutcome, closing: Closing | None) -> dict[str, str]:
+    """Return reason and next step: what the part lacks, that it is not in the store, that the backup is not closed."""
+    reasons = (told.reason, told.spooled, closing.reason if closing else "")
+    steps = (told.next_step, told.deliver_step or (closing.next_step if closing else ""))
+    return {"reason": " ".join(filter(None, reasons)), "next_step": " ".join(filter(None, steps))}
 
 
 def _part_name(host: str, source: str, kind: str) -> str:
@@ -173,7 +181,7 @@ def _tell_failure(repository: Repository, backup_id: str, outcome: PartOutcome, 
     failed = replace(outcome, failed=True, reason=error.message, next_step=error.next_step)
     with contextlib.suppress(ContinuityError):
         # What stopped the part may stop this too; the first error is the one to be told.
-        close_backup(repository, backup_id, [failed])
+        close_or_defer(repository, backup_id, [failed])
 
 
 def _lines(document: t.Mapping[str, t.Any]) -> t.Iterator[str]:
@@ -181,7 +189,7 @@ def _lines(document: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     yield f"backup  {document['backup']}" + (f", {document['status']}" if document["status"] else ", not closed")
     yield f"part    {document['part']}"
     yield f"data    {size(counts['source'])}, new {size(counts['new'])}, stored {size(counts['stored'])}"
-    if document["degraded"]:
+    if document["reason"]:
         yield f"problem: {document['reason']} {document['next_step']}"
     for warning in document["warnings"]:
         yield f"warning: {warning}"

@@ -19,7 +19,7 @@ from .._repository.errors import InputError
 from .._repository.repository import DEFAULT_CACHE
 
 DEFAULT_CONFIG = "/etc/dfr-continuity/continuity.json"
-_KNOWN = ("location", "trust", "identity_file", "cache_dir", "host", "s3")
+_KNOWN = ("location", "trust", "identity_file", "cache_dir", "host", "s3", "spool")
 _SECRETS = ("access_key", "secret_key", "session_token")
 _EXAMPLE = 'It holds {"repository": {"location": "/backup", "trust": ["signer:..."]}}; see docs/command.md.'
 

@@ -15,7 +15,19 @@ import typing as t
 from contextlib import contextmanager
 
 from .._repository.errors import ContinuityError, InputError
-from . import backup, catalogue, exit_codes, file_list, information, key, odoo_zip, recovery_files, restore, verify
+from . import (
+    backup,
+    catalogue,
+    deliver,
+    exit_codes,
+    file_list,
+    information,
+    key,
+    odoo_zip,
+    recovery_files,
+    restore,
+    verify,
+)
 from .arguments import Parser
 from .console import Console, silence_output
 
@@ -36,7 +48,7 @@ exit codes:
 The repository is the one of /etc/dfr-continuity/continuity.json, or of --config or --repository.
 "continuity COMMAND --help" shows examples."""
 
-_COMMANDS = (catalogue, information, file_list, verify, restore, odoo_zip, backup, key, recovery_files)
+_COMMANDS = (catalogue, information, file_list, verify, restore, odoo_zip, backup, deliver, key, recovery_files)
 
 
 class Stopped(BaseException):

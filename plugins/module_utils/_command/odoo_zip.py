@@ -15,10 +15,11 @@ from .._apps.odoo_zip import export_zip
 from .._apps.odoo_zip_import import ImportedZip, import_zip
 from .._postgres.connection import Connection
 from .._postgres.programs import Client
+from .._repository.deferred import close_or_defer
 from .._repository.encoding import check_part_name, new_backup_id
 from .._repository.errors import InputError
 from .._repository.repository import Repository
-from .._repository.summary import FAILURE, PartOutcome, Summary, close_backup, read_chain, read_summary
+from .._repository.summary import FAILURE, PartOutcome, Summary, read_chain, read_summary
 from .._status.text import size
 from . import exit_codes
 from .arguments import Subparsers, add_command, add_recovery_key, add_repository
@@ -26,6 +27,7 @@ from .console import Console
 from .opening import open_named
 from .passphrases import need_recovery_key
 from .selection import choose_for_restore
+from .spooled import with_spooled
 
 _FILESTORE = "odoo_filestore"
 
@@ -143,21 +145,25 @@ def _system(part: str) -> str:
 def run_import(options: argparse.Namespace, console: Console) -> int:
     """Import the zip file and close its backup."""
     backup_id = new_backup_id()
-    with open_named(options, None) as repository:
+    with open_named(options, None, spooling=True) as repository:
         prefix = check_part_name(f"{repository.host}.{options.name or _name_of(options.file)}")
         with console.watch() as progress:
+            repository.deliver_waiting(progress)
             imported = import_zip(options.file, repository, backup_id, prefix, progress)
-        status = close_backup(repository, backup_id, _outcomes(repository, imported))["status"]
+        outcomes = [with_spooled(repository, backup_id, one) for one in _outcomes(repository, imported)]
+        closing = close_or_defer(repository, backup_id, outcomes)
     records = [record for record in (imported.database, imported.filestore) if record is not None]
     document = {
         "backup": backup_id,
-        "status": status,
+        "status": closing.document["status"],
+        "reason": closing.reason,
+        "next_step": closing.next_step,
         "parts": [{"part": one["part"], "kind": one["kind"], "bytes": one["bytes"]} for one in records],
         "corrupt_files": imported.corrupt,
         "warnings": [warning for record in records for warning in record["warnings"]],
     }
     console.result("import", document, _lines(document))
-    return exit_codes.PROBLEMS if imported.corrupt else exit_codes.OK
+    return exit_codes.PROBLEMS if imported.corrupt or closing.reason else exit_codes.OK
 
 
 def _name_of(path: str) -> str:
@@ -186,5 +192,7 @@ def _lines(document: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     yield f"backup  {document['backup']}, {document['status']}"
     for part in document["parts"]:
         yield f"part    {part['part']}, {size(part['bytes']['source'])}, stored {size(part['bytes']['stored'])}"
+    if document["reason"]:
+        yield f"problem: {document['reason']} {document['next_step']}"
     for warning in document["warnings"]:
         yield f"warning: {warning}"

@@ -13,8 +13,10 @@ from .._repository.repository import Repository, RepositoryAccess, open_reposito
 from .configuration import repository_settings
 
 
-def open_named(options: argparse.Namespace, recovery_key: RecoveryKey | None) -> Repository:
+def open_named(options: argparse.Namespace, recovery_key: RecoveryKey | None, *, spooling: bool = False) -> Repository:
     """Open the repository with the recovery key, or else with this machine's identity.
+
+    :arg spooling: for what writes; see :func:`~.._repository.repository.open_repository`.
 
     Raises what :func:`~.._repository.repository.open_repository` raises.
     """
@@ -26,4 +28,4 @@ def open_named(options: argparse.Namespace, recovery_key: RecoveryKey | None) ->
             "Neither an identity nor a recovery key is given, and one of them must open the repository.",
             "Give --recovery-key FILE, or --identity FILE on a machine that is a signer.",
         )
-    return open_repository(settings, recovery_key)
+    return open_repository(settings, recovery_key, spooling=spooling)

@@ -77,6 +77,7 @@ def _backup(status: Status) -> list[_Family]:
         ("last_run_duration_seconds", "How long the last run took.", run["duration_seconds"]),
         ("last_run_size_bytes", "Source data read by the last run.", run["size_bytes"]),
         ("last_run_stored_bytes", "New data the last run wrote to the repository.", run["stored_bytes"]),
+        ("last_run_spooled_bytes", "What waited in spools after the last run.", run.get("spooled_bytes", 0)),
         ("last_success_duration_seconds", "How long the last successful run took.", success.get("duration_seconds")),
         ("last_success_size_bytes", "Source data read by the last successful run.", success.get("size_bytes")),
         ("problems_in_a_row", "Runs since the last successful one.", status["problems_in_a_row"]),

@@ -51,6 +51,7 @@ def backup_notice(status: Status) -> Notice:
         "location": run["location"],
         "reason": run["reason"],
         "next_step": run["next_step"],
+        "spooled_bytes": run.get("spooled_bytes", 0),
         "problems_in_a_row": status["problems_in_a_row"],
         "last_success": status["last_success"] and status["last_success"]["finished"],
         "parts": [{key: part[key] for key in ("name", "host", "status", "reason", "next_step")} for part in failed],
@@ -92,7 +93,7 @@ def _notice(status: Status, kind: str, subject: str, body: list[str], payload: d
 
 
 def _backup_subject(status: Status, failed: list[dict[str, t.Any]]) -> str:
-    subject = f"Backup {status['name']} {_HEADLINES[status['state']]}"
+    subject = f"Backup {status['name']} {_headline(status)}"
     if failed:
         total = len(status["last_run"]["parts"])
         subject += f": {len(failed)} of {total} parts ({_some(part['name'] for part in failed)})"
@@ -100,14 +101,24 @@ def _backup_subject(status: Status, failed: list[dict[str, t.Any]]) -> str:
     return " ".join(subject.split())
 
 
+def _headline(status: Status, *, in_text: bool = False) -> str:
+    run = status["last_run"]
+    if run.get("spooled_bytes", 0) and not any(part["status"] == FAILURE for part in run["parts"]):
+        return "NOT OFFSITE"
+    headline = _HEADLINES[status["state"]]
+    return headline.lower() if in_text else headline
+
+
 def _backup_problem(status: Status, failed: list[dict[str, t.Any]]) -> list[str]:
     run = status["last_run"]
     lines = [
-        f"The backup {status['name']} ({run['backup_id']}) is {_HEADLINES[status['state']].lower()}.",
+        f"The backup {status['name']} ({run['backup_id']}) is {_headline(status, in_text=True)}.",
         f"Repository: {run['location']}",
         f"Started:    {run['started']}, took {duration(run['duration_seconds'])}",
-        "",
     ]
+    if run.get("spooled_bytes", 0):
+        lines.append(f"Not offsite yet, in spools on the hosts: {size(run['spooled_bytes'])}")
+    lines.append("")
     lines += _why(run)
     for part in failed:
         lines += [f"Part {part['name']} on host {part['host'] or 'unknown'}: {part['status']}", *_why(part), ""]

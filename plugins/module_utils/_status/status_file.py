@@ -38,6 +38,7 @@ Status = dict[str, t.Any]
 class PartResult:
     """One part of a run. ``partial`` is a part that exists but lacks something, such as files that cannot be read.
 
+    ``spooled`` is all that waits in the spool of its host when the part itself does; such a part is a partial one.
     Sizes in bytes, ``started`` in seconds since the epoch; None where it is not known.
     """
 
@@ -52,6 +53,7 @@ class PartResult:
     reason: str = ""
     next_step: str = ""
     warnings: tuple[str, ...] = ()
+    spooled: int = 0
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,12 @@ class RunResult:
         if all(part.status == FAILURE for part in self.parts):
             return FAILURE
         return SUCCESS if all(part.status == SUCCESS for part in self.parts) and not self.reason else PARTIAL
+
+    @property
+    def spooled(self) -> int:
+        """Bytes that wait in the spools of all hosts, instead of being in the repository."""
+        hosts = {part.host for part in self.parts}
+        return sum(max(part.spooled for part in self.parts if part.host == host) for host in hosts)
 
 
 @dataclass(frozen=True)
@@ -240,6 +248,7 @@ def _run(run: RunResult, last_success: t.Mapping[str, t.Any]) -> Status:
         "duration_seconds": round(max(run.finished - run.started, 0), 3),
         "size_bytes": sum(part.size or 0 for part in run.parts),
         "stored_bytes": sum(part.stored or 0 for part in run.parts),
+        "spooled_bytes": run.spooled,
         "location": run.location,
         "reason": run.reason,
         "next_step": run.next_step,
@@ -259,6 +268,7 @@ def _part(part: PartResult, run: RunResult, last_success: str | None) -> Status:
         "duration_seconds": None if part.seconds is None else round(part.seconds, 3),
         "size_bytes": part.size,
         "stored_bytes": part.stored,
+        "spooled_bytes": part.spooled,
         "reason": part.reason,
         "next_step": part.next_step,
         "warnings": list(part.warnings),

@@ -17,12 +17,14 @@ from ansible_collections.dfr.continuity.plugins.module_utils._ansible.argument_s
     LOG,
     REPOSITORY,
     S3,
+    SPOOL,
 )
 from ansible_collections.dfr.continuity.plugins.module_utils._ansible.running import FailureWithResultError, run
 from ansible_collections.dfr.continuity.plugins.module_utils._postgres.connection import Connection
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.errors import SourceError
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.repository import RepositoryAccess
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.stores.s3_options import S3Options
+from ansible_collections.dfr.continuity.plugins.module_utils._repository.stores.spool_options import SpoolOptions
 from ansible_collections.dfr.continuity.plugins.module_utils._status.log import Step
 
 
@@ -123,9 +125,10 @@ def test_no_log_file(ended, tmp_path):
 
 def test_options_are_those_that_the_packages_below_know():
     assert set(S3) == set(S3Options.__dataclass_fields__)
+    assert set(SPOOL) == set(SpoolOptions.__dataclass_fields__)
     assert set(CONNECTION["connection"]["options"]) == set(Connection.__dataclass_fields__)
     known = set(RepositoryAccess.__dataclass_fields__) - {"store", "identity"}
-    assert set(REPOSITORY["repository"]["options"]) == known | {"location", "identity_file", "s3"}
+    assert set(REPOSITORY["repository"]["options"]) == known | {"location", "identity_file", "s3", "spool"}
     for name, option in (*S3.items(), *CONNECTION["connection"]["options"].items()):
         assert bool(option.get("no_log")) == (name in ("secret_key", "session_token", "password")), name
 
