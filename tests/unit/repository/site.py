@@ -67,9 +67,12 @@ class Site:
         settings = WantedSettings(**{"recipients": (self.recovery_key.recipient,), "signers": self.signers(), **wanted})
         return configure_repository(self.access("administrator"), settings, **options)
 
-    def open(self, who: str | None = "db1", opener: t.Any = None, **changes: t.Any) -> Repository:
+    def open(
+        self, who: str | None = "db1", opener: t.Any = None, *, spooling: bool = False, **changes: t.Any
+    ) -> Repository:
         """Open the repository; a restoring machine opens it with the recovery key."""
-        return open_repository(self.access(who, **changes), opener or (None if who else self.recovery_key))
+        opener = opener or (None if who else self.recovery_key)
+        return open_repository(self.access(who, **changes), opener, spooling=spooling)
 
     def back_up(self, content: bytes, part: str = "db1.shop.dump", who: str = "db1", backup_id: str = "") -> str:
         """Make a closed backup with one part that has one stream; return its id."""
