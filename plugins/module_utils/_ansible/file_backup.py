@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from .._command.spooled import spool_exclusion
 from .._files.backup import SINGLE_FILE, backup_file, backup_tree
 from .._files.place import open_source, open_source_file
 from .._repository.part_writer import PartWriter
@@ -32,7 +33,7 @@ def file_backup(work: Work) -> Result:
                 part,
                 path,
                 kind=kind,
-                exclude=params["exclude"],
+                exclude=[*params["exclude"], *([] if params["container"] else spool_exclusion(part.repository, path))],
                 one_file_system=params["one_file_system"],
                 unreadable=params["unreadable"],
                 **container,

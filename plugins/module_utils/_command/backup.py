@@ -26,7 +26,7 @@ from .arguments import Subparsers, add_command, add_repository
 from .console import Console
 from .databases import add_connection, connection
 from .opening import open_named
-from .spooled import with_spooled
+from .spooled import spool_exclusion, with_spooled
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,8 @@ def back_up_files(options: argparse.Namespace, console: Console) -> int:
     root = os.path.abspath(options.path)
 
     def work(part: PartWriter) -> Written:
-        made = backup_tree(part, root, exclude=options.exclude, one_file_system=options.one_file_system)
+        exclude = [*options.exclude, *spool_exclusion(part.repository, root)]
+        made = backup_tree(part, root, exclude=exclude, one_file_system=options.one_file_system)
         return Written(made.record, made.degraded, made.reason, made.next_step)
 
     return _back_up(options, console, TREE, os.path.basename(root) or "root", work)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass, replace
 
 from .._repository.naming import part_object_name, scope_of
@@ -41,6 +43,19 @@ def spooled_part(repository: Repository, backup_id: str, part: str) -> SpooledPa
         f"NOT offsite: {waiting.objects} objects, {size(waiting.bytes)} wait in {spool.path} on {repository.host}, "
         f"because the store could not be reached{why}",
     )
+
+
+def spool_exclusion(repository: Repository, root: str) -> list[str]:
+    """Return the pattern that keeps the spool out of a backup of the tree ``root``; nothing when it is not in it.
+
+    Otherwise each night without the store would back up what the nights before could not deliver.
+    """
+    if repository.spool is None:
+        return []
+    relative = os.path.relpath(os.path.realpath(repository.spool.directory), os.path.realpath(root))
+    if relative.split("/")[0] in ("..", "."):
+        return []
+    return ["/" + re.sub(r"([\\*?\[])", r"\\\1", relative) + "/"]
 
 
 def with_spooled(repository: Repository, backup_id: str, outcome: PartOutcome) -> PartOutcome:

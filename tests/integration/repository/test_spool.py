@@ -277,6 +277,11 @@ def test_a_full_disk_under_the_spool_is_told_with_both_reasons(tmp_path: Path) -
         ) as caught:
             back_up(site, FIRST, CONTENT)
         assert "does not exist" in str(caught.value)
+        # Delivery must not need room that only delivery makes.
+        with contextlib.suppress(OSError), open(small / "rest", "wb", buffering=0) as file:
+            while file.write(bytes(4096)):
+                pass
+        assert os.statvfs(small).f_bavail == 0
         (tmp_path / "away").rename(site.store)
         assert back_up(site, SECOND, CONTENT).document["status"] == "success"
     finally:

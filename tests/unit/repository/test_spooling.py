@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.dfr.continuity.plugins.module_utils._command.spooled import with_spooled
+from ansible_collections.dfr.continuity.plugins.module_utils._command.spooled import spool_exclusion, with_spooled
+from ansible_collections.dfr.continuity.plugins.module_utils._files.patterns import Exclusion
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.deferred import (
     Closing,
     close_deferred,
@@ -51,7 +52,7 @@ class Spooling:
 
     def open(self, who: str = "db1", *, spooling: bool = True, **changes: t.Any) -> Repository:
         spool = {"path": str(self.site.root / f"spool-{who}"), "limit": "64MiB"}
-        return open_repository(self.site.access(who, spool=spool, **changes), spooling=spooling)
+        return open_repository(self.site.access(who, **{"spool": spool, **changes}), spooling=spooling)
 
     def take_away(self) -> None:
         self.site.store.rename(f"{self.site.store}.away")
@@ -244,6 +245,18 @@ def test_a_reader_elsewhere_is_not_hindered_by_a_spool(spooling: Spooling) -> No
     access = spooling.site.access(None, spool={"path": "/nonexistent/spool", "limit": "1GiB"})
     with open_repository(access, spooling.site.recovery_key) as repository:
         assert read_summary(repository, FIRST).status == "success"
+
+
+@pytest.mark.parametrize("name", ["spool-db1", "sp*ol [1]"])
+def test_the_spool_is_left_out_of_a_tree_that_it_is_in(spooling: Spooling, name: str) -> None:
+    root = spooling.site.root
+    (root / name).mkdir(mode=0o700, exist_ok=True)
+    with spooling.open(spool={"path": str(root / name), "limit": "64MiB"}) as repository:
+        (pattern,) = spool_exclusion(repository, str(root))
+        exclusion = Exclusion([pattern])
+        assert exclusion.matches(name.encode(), True)
+        assert not exclusion.matches(b"spool", True)
+        assert spool_exclusion(repository, str(root / "elsewhere")) == []
 
 
 # Several hosts, of which one closes

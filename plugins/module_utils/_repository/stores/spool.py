@@ -66,6 +66,7 @@ class SpoolingStore(Store):
         self._is_confirmed = marker is None
         # Objects waiting for one store must never be delivered to another.
         self.server = store.server
+        self.directory = directory
         self.path = os.path.join(
             directory, hashlib.sha256(f"{store.server} {store.location}".encode()).hexdigest()[:16]
         )
@@ -130,7 +131,6 @@ class SpoolingStore(Store):
                 raise away.error
             try:
                 self._confirm()
-                self._queue.remove_leftovers()
                 while entries := self._whole_queue():
                     for entry in entries:
                         size = self.store.put(entry.name, self._queue.read(entry))

@@ -25,7 +25,7 @@ from .names import check_name
 
 # Stands for "/" in file names; not a character of object names.
 _SLASH = "%"
-_DELIVERED, _AWAY, _OWNER, _LOCK = ".delivered", ".away", ".repository", ".lock"
+_DELIVERED, _AWAY, _OWNER, _LOCK = ".delivered-", ".away", ".repository", ".lock"
 
 
 @dataclass(frozen=True)
@@ -83,12 +83,18 @@ class SpoolQueue:
     @property
     def last(self) -> int:
         """The number of the newest object that ever was in the queue; 0 when there was none."""
-        delivered, waiting = self._look()
+        if not os.path.isdir(self.path):
+            return 0
+        with self.locked(_LOCK):
+            delivered, waiting = self._look()
         return waiting[-1].sequence if waiting else delivered
 
     def is_whole_since(self, sequence: int) -> bool:
         """Tell whether everything up to now, and at least up to ``sequence``, was delivered or waits."""
-        delivered, waiting = self._look()
+        if not os.path.isdir(self.path):
+            return sequence == 0
+        with self.locked(_LOCK):
+            delivered, waiting = self._look()
         last = delivered + len(waiting)
         return [entry.sequence for entry in waiting] == list(range(delivered + 1, last + 1)) and last >= sequence
 
@@ -133,19 +139,16 @@ class SpoolQueue:
 
     def remove_delivered(self, entry: Entry) -> None:
         """Take out the oldest object, which is in the store now."""
-        # The number first: an object of that number must not come to be sent again, over a newer one of its name.
-        with self._opened() as directory:
-            write_durably(directory, _DELIVERED, [str(entry.sequence).encode()], self._file(_DELIVERED))
-        self._unlink(entry.file_name)
-
-    def remove_leftovers(self) -> None:
-        """Delete objects that were delivered by a process that died before it removed them."""
-        with contextlib.suppress(FileNotFoundError), explained("list", self.path):
-            found = [entry for file in os.scandir(self.path) if (entry := _read_entry(file)) is not None]
-            delivered = self._delivered()
-            for entry in found:
-                if entry.sequence <= delivered:
-                    self._unlink(entry.file_name)
+        # Its number is kept as a name, and its content given back afterwards: that needs no room on a full disk, and a
+        # process that dies in between leaves the one or the other.
+        mark = self._file(f"{_DELIVERED}{entry.sequence:016d}")
+        with self.locked(_LOCK), explained("rename", self._file(entry.file_name)), self._opened() as directory:
+            older = [name for name in os.listdir(directory) if name.startswith(_DELIVERED)]
+            os.rename(self._file(entry.file_name), mark)
+            sync_directory(directory)
+            os.truncate(mark, 0)
+            for name in older:
+                os.unlink(self._file(name))
 
     def find(self, name: str) -> Entry | None:
         """Return the newest object of that name that waits."""
@@ -232,30 +235,20 @@ class SpoolQueue:
             os.close(descriptor)
 
     def _look(self) -> tuple[int, t.Sequence[Entry]]:
-        """Return the number delivered last, and what waits."""
+        """Return the number delivered last, and what waits; both are certain only while the queue is locked."""
+        waiting, delivered = [], 0
         with explained("list", self.path):
             try:
                 with os.scandir(self.path) as files:
-                    found = [entry for file in files if (entry := _read_entry(file)) is not None]
+                    for file in files:
+                        if file.name.startswith(_DELIVERED):
+                            delivered = max(delivered, int(file.name[len(_DELIVERED) :]))
+                        elif (entry := _read_entry(file)) is not None:
+                            waiting.append(entry)
             except FileNotFoundError:
                 return 0, ()
-        # Read after the directory: what is missing in the list because it was just delivered is then below the number.
-        delivered = self._delivered()
-        waiting = [entry for entry in found if entry.sequence > delivered]
-        return delivered, sorted(waiting, key=lambda entry: entry.sequence)
-
-    def _delivered(self) -> int:
-        path = self._file(_DELIVERED)
-        try:
-            with open(path, encoding="ascii") as file:
-                return int(file.read())
-        except FileNotFoundError:
-            return 0
-        except ValueError as error:
-            raise StoreError(
-                f"{path} is damaged: it cannot be told what was delivered.",
-                f"Move {self.path} away, and run the backup again.",
-            ) from error
+        ordered = sorted(waiting, key=lambda entry: entry.sequence)
+        return delivered, [entry for entry in ordered if entry.sequence > delivered]
 
     def _file(self, file_name: str) -> str:
         return os.path.join(self.path, file_name)

@@ -288,7 +288,12 @@ def test_foreign_files_in_the_spool_are_left_alone(store, place, tmp_path):
     assert store.spooled.objects == 1
     place.bring_back()
     store.deliver()
-    assert sorted(path.name for path in folder.iterdir()) == [".delivered", ".delivery", ".lock", "notes.txt"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        ".delivered-0000000000000001",
+        ".delivery",
+        ".lock",
+        "notes.txt",
+    ]
 
 
 @pytest.mark.parametrize(("directory", "limit"), [("spool", 10), ("/tmp/x", 0), ("/tmp/x", -1)])
@@ -347,14 +352,13 @@ def test_an_object_is_not_sent_again_over_a_newer_one(store, place, tmp_path):
     kept = waiting.read_bytes()
     place.bring_back()
     store.deliver()
-    waiting.write_bytes(kept)  # as if the machine had died before its removal was durable
+    waiting.write_bytes(kept)  # as a copy of the directory brings it back
     place.put("keys/a", [b"new"])
     place.take_away()
     store.put("keys/b", [b""])
     place.bring_back()
     assert store.deliver() == 1
     assert place.get("keys/a") == b"new"
-    assert not waiting.exists()
 
 
 def test_processes_share_that_the_store_is_away(store, place, tmp_path):
@@ -383,3 +387,14 @@ def test_a_spool_whose_parent_is_missing(place, tmp_path):
     with pytest.raises(InputError, match="The spool cannot be used") as caught:
         SpoolingStore(place, str(tmp_path / "no/spool"), 1000).put("x", [b""])
     assert caught.value.next_step.startswith(f"Create {tmp_path}/no, or")
+
+
+def test_what_is_delivered_gives_its_room_back_at_once(store, place, tmp_path):
+    place.take_away()
+    for number in range(3):
+        store.put(f"packs/{number}", [b"x" * 300])
+    place.bring_back()
+    sizes = []
+    store.deliver(lambda _size: sizes.append(sum(path.stat().st_size for path in tmp_path.glob("spool/*/.d*"))))
+    assert sizes == [0, 0, 0]
+    assert len(list(tmp_path.glob("spool/*/.delivered-*"))) == 1
