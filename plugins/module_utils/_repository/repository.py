@@ -128,7 +128,8 @@ class Repository:
         self.spool.bind(self.repository_id)
         self._is_offline = away is not None
         if away is not None:
-            self.spool.note_away(away)
+            if not self.spool.is_away:
+                self.spool.note_away(away)
             return
         with self.state.locked() as state:
             # Of several runs that read the settings, the last one to be here may have read older ones.
@@ -273,7 +274,11 @@ class Repository:
 
 
 def open_repository(
-    given: t.Mapping[str, t.Any], opener: Identity | RecoveryKey | None = None, *, spooling: bool = False
+    given: t.Mapping[str, t.Any],
+    opener: Identity | RecoveryKey | None = None,
+    *,
+    spooling: bool = False,
+    joining: bool = False,
 ) -> Repository:
     """Open the repository that a ``repository`` dictionary describes.
 
@@ -281,12 +286,16 @@ def open_repository(
     :arg spooling: the ``spool`` of the dictionary, if it has one, takes what cannot be delivered. A store that is away
         is then no error, as long as a copy of the settings is on this machine. Without it, what waits there can be
         read.
+    :arg joining: for a process of a run that has begun: it does not try a store that another one has just found to be
+        away.
 
     Raises :class:`~.errors.ObjectMissingError` when there is no repository, and what
     :func:`~.settings.decode_settings` and :meth:`~.settings.RepositorySettings.open_repository_key` raise.
     """
     access = RepositoryAccess.parse(given if spooling else _without_unused_spool(given))
     try:
+        if joining:
+            _raise_known_trouble(access.store)
         data, away = _settings_data(access), None
     except StoreUnreachableError as error:
         data, away = _known_settings(access, error, spooling), error
@@ -310,6 +319,12 @@ def _without_unused_spool(given: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]
     """Leave out a spool that cannot be read, for somebody who only reads: it may be another machine's."""
     spool = SpoolOptions.from_settings(given.get("spool"), str(given.get("location")))
     return given if spool and os.access(spool.path, os.R_OK | os.X_OK) else {**given, "spool": None}
+
+
+def _raise_known_trouble(store: Store) -> None:
+    away = store.away if isinstance(store, SpoolingStore) and store.is_away else None
+    if away is not None:
+        raise away.error
 
 
 def _known_settings(access: RepositoryAccess, error: StoreUnreachableError, spooling: bool) -> bytes:

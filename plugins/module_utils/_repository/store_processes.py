@@ -71,7 +71,7 @@ class ProcessChunkWriter(ChunkWriter):
     """Stores chunks in one of the processes."""
 
     def __init__(self, begin: _Beginning, claims: ChunkClaims) -> None:
-        super().__init__(open_repository(begin.given), begin.scope, begin.key, claims)
+        super().__init__(open_repository(begin.given, spooling=True, joining=True), begin.scope, begin.key, claims)
         self._untold: list[IndexedPack] = []
 
     def pack_written(self, pack: IndexedPack) -> None:

@@ -12,6 +12,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import typing as t
 from pathlib import Path
 
@@ -19,6 +20,9 @@ import pytest
 
 from ansible_collections.dfr.continuity.plugins.module_utils._command.main import main
 from ansible_collections.dfr.continuity.plugins.module_utils._command.spooled import with_spooled
+from ansible_collections.dfr.continuity.plugins.module_utils._files.backup import backup_tree
+from ansible_collections.dfr.continuity.plugins.module_utils._files.references import NESTED_REFERENCES
+from ansible_collections.dfr.continuity.plugins.module_utils._files.restore import restore_tree
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.deferred import Closing, close_or_defer
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.errors import ObjectMissingError
 from ansible_collections.dfr.continuity.plugins.module_utils._repository.stores.location import open_store
@@ -222,6 +226,61 @@ def test_processes_of_one_run_that_each_open_the_store(tmp_path: Path) -> None:
         store.deliver()
         assert store.spooled.objects == 0
         assert [info.size for info in store.store.list("packs/")] == [200_000] * 240
+
+
+@contextlib.contextmanager
+def killed_at_the_first_pack(site: Site, server: s3.S3Server) -> t.Iterator[None]:
+    """Kill the server as soon as a pack is in the store."""
+    bucket = open_store({**site.access("db1"), "spool": None})
+    before = len(list(bucket.list("packs/")))
+
+    def watch() -> None:
+        wait_until(lambda: len(list(bucket.list("packs/"))) > before, "a pack is in the store")
+        server.program.kill()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    yield
+    watcher.join()
+
+
+def test_small_files_that_several_processes_store(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for number in range(12_000):
+        (tree / f"{number:05}").write_bytes(CONTENT[number * 8_000 : number * 8_000 + 16_000])
+
+    def back_up_files(site: Site, backup_id: str) -> tuple[dict[str, t.Any], Closing]:
+        with site.open(spooling=True) as repository:
+            repository.deliver_waiting()
+            with repository.write_part(backup_id, PART, kind="tree") as part:
+                record = backup_tree(part, str(tree)).record
+            told = with_spooled(repository, backup_id, PartOutcome(PART, "db1", "tree"))
+            return record, close_or_defer(repository, backup_id, [told])
+
+    with s3.rclone_server() as server:
+        site = site_in_bucket(tmp_path, server)
+        with killed_at_the_first_pack(site, server):
+            record, closing = back_up_files(site, FIRST)
+        assert closing.document["status"] == "partial"
+        assert record["bytes"]["new"] > 150_000_000
+        spooled = {path.name for path in (tmp_path / "spool").glob("*/*%packs%*")}
+        assert 0 < len(spooled) < record["packs"]["count"]
+        # All files are other ones now, and the store is away from the beginning.
+        for path in tree.iterdir():
+            path.write_bytes(path.read_bytes()[1:])
+        assert back_up_files(site, SECOND)[1].document["status"] == "partial"
+        server.program.start()
+        _record, closing = back_up_files(site, THIRD)
+        assert [(one["backup"], one["status"]) for one in closing.closed] == [(FIRST, "success"), (SECOND, "success")]
+        with site.open(None, spool=None) as repository:
+            for backup_id in (FIRST, SECOND, THIRD):
+                found = verify_bytes(repository, backup_id, site.recovery_key, nested=NESTED_REFERENCES)
+                assert found.problems == []
+            with repository.open_part(SECOND, PART, site.recovery_key) as reader:
+                restore_tree(reader, str(tmp_path / "out"))
+    for path in tree.iterdir():
+        assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes()
 
 
 @contextlib.contextmanager
