@@ -127,7 +127,7 @@ def test_options_are_those_that_the_packages_below_know():
     assert set(S3) == set(S3Options.__dataclass_fields__)
     assert set(SPOOL) == set(SpoolOptions.__dataclass_fields__)
     assert set(CONNECTION["connection"]["options"]) == set(Connection.__dataclass_fields__)
-    known = set(RepositoryAccess.__dataclass_fields__) - {"store", "identity"}
+    known = set(RepositoryAccess.__dataclass_fields__) - {"store", "identity", "given"}
     assert set(REPOSITORY["repository"]["options"]) == known | {"location", "identity_file", "s3", "spool"}
     for name, option in (*S3.items(), *CONNECTION["connection"]["options"].items()):
         assert bool(option.get("no_log")) == (name in ("secret_key", "session_token", "password")), name
