@@ -10,6 +10,7 @@ import json
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import jsonschema
@@ -31,6 +32,7 @@ def tree(tmp_path):
         path = root / f"module{number % 3}" / f"file{number}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"content {number}\n" * 100)
+    time.sleep(2.1)  # what changed just before a backup is read again by the next one
     return root
 
 
