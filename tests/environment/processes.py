@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import typing as t
 from pathlib import Path
@@ -54,6 +55,29 @@ def peak_memory() -> int:
     if found is None:
         raise RuntimeError("this system does not tell the peak memory of a process")
     return int(found[1]) * 1024
+
+
+class ProcessWatch(threading.Thread):
+    """Collects the command lines of all processes of this machine that it sees while a block of work runs."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.seen: set[bytes] = set()
+        self._end = threading.Event()
+
+    def __enter__(self) -> ProcessWatch:
+        self.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._end.set()
+        self.join()
+
+    def run(self) -> None:
+        while not self._end.wait(0.02):
+            for process in Path("/proc").glob("[0-9]*/cmdline"):
+                with contextlib.suppress(OSError):
+                    self.seen.add(process.read_bytes())
 
 
 def free_port() -> int:

@@ -29,7 +29,8 @@ from .errors import ContinuityError
 _SIZE = struct.Struct(">Q")
 #: Descriptors in one message; the kernel takes 253 (SCM_MAX_FD).
 MOST_DESCRIPTORS = 250
-_BOOTSTRAP = """\
+#: The program of a process until it is told where its modules are.
+BOOTSTRAP = """\
 import pickle, socket, struct, sys
 connection = socket.socket(fileno=int(sys.argv[1]))
 size, = struct.unpack(">Q", connection.recv(8, socket.MSG_WAITALL))
@@ -113,7 +114,7 @@ class _Process:
         self._channel = _Channel(own)
         with other:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _BOOTSTRAP, str(other.fileno())],
+                [sys.executable, "-I", "-c", BOOTSTRAP, str(other.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
