@@ -227,13 +227,15 @@ class _Run:
                 self._batch.add(Job(path, found.directory, found.name, status.st_size, True, first))
                 return
         known = self._known.find(path, status)
-        if known is None and min(status.st_size, status.st_blocks * 512) > _BIG:
+        # Holes are not read.
+        to_read = min(status.st_size, status.st_blocks * 512)
+        if known is None and to_read > _BIG:
             self._hand_on()
-            self._pending.append(
-                [self._storer.store(path, found.directory, found.name, linked=linked, pool=self._part)]
-            )
+            stored = self._storer.store(path, found.directory, found.name, linked=linked, pool=self._part)
+            self._pending.append([stored])
         else:
-            self._batch.add(Job(path, found.directory, found.name, status.st_size, linked, known=known))
+            size = status.st_size if known is not None else to_read
+            self._batch.add(Job(path, found.directory, found.name, size, linked, known=known))
 
     def _special(self, found: Found) -> Stored:
         """Make the entry of what is no regular file."""

@@ -26,8 +26,9 @@ _DIRECTORIES = 16
 class Job(t.NamedTuple):
     """A file to be dealt with.
 
-    ``known`` is set when it is unchanged and need only be read if the repository has lost it, ``target`` when it is
-    another name of that path and is to be read only if that one cannot be. ``linked``: it has other names.
+    ``size`` is how many bytes are to be read, or of a known file how many it has. ``known`` is set when it is unchanged
+    and need only be read if the repository has lost it, ``target`` when it is another name of that path and is to be
+    read only if that one cannot be. ``linked``: it has other names.
     """
 
     path: bytes
