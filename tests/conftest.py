@@ -10,6 +10,7 @@ _ENVIRONMENT = "ansible_collections.dfr.continuity.tests.environment"
 pytest_plugins = [
     f"{_ENVIRONMENT}.postgres",
     f"{_ENVIRONMENT}.containers",
+    f"{_ENVIRONMENT}.n8n",
     f"{_ENVIRONMENT}.notices",
     f"{_ENVIRONMENT}.odoo",
     f"{_ENVIRONMENT}.tls",

@@ -92,6 +92,7 @@ options:
     description:
       - Make a copy of an Odoo harmless (no mail, no jobs, no payments) with the SQL that Odoo printed when it was
         backed up, before the restored database gets its name. The task fails when the backup has no such SQL.
+      - A copy of an n8n is made harmless as M(dfr.continuity.n8n_isolate) does it.
     type: bool
     default: false
 requirements:
@@ -180,7 +181,7 @@ plan:
   type: dict
   sample: {name: shop_copy, exists: false, size: 3500000000, jobs: 1, roles_to_create: []}
 neutralised:
-  description: Whether the Odoo in it was made harmless.
+  description: Whether the Odoo or n8n in it was made harmless.
   returned: success, not in check mode
   type: bool
   sample: true

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The dfr.continuity authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Builds what takes long and is kept: container images, Odoo. Run by ``make images``; quick when all is there.
+"""Builds what takes long and is kept: container images, Odoo, n8n. Run by ``make images``; quick when all is there.
 
 It also removes what earlier tests left behind when they were killed.
 """
@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from . import containers, odoo
+from . import containers, n8n, odoo
 from .processes import is_left_over
 
 
@@ -24,6 +24,7 @@ def main() -> None:
     containers.POSTGRES_17.build()
     containers.HOST.build()
     odoo.prepare()
+    n8n.prepare()
 
 
 if __name__ == "__main__":

@@ -140,6 +140,7 @@ class Program:
     :arg ready: asked until it is true; the program has started then.
     :arg user: run it as this user.
     :arg stop_signal: how to ask it to end.
+    :arg patience: seconds it gets to become ready.
     """
 
     def __init__(
@@ -152,6 +153,7 @@ class Program:
         cwd: Path | None = None,
         env: t.Mapping[str, str] | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
+        patience: float = PATIENCE,
     ) -> None:
         self.argv = [os.fspath(word) for word in argv]
         self.log = log
@@ -160,6 +162,7 @@ class Program:
         self._cwd = cwd
         self._env = None if env is None else dict(env)
         self._stop_signal = stop_signal
+        self._patience = patience
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -193,7 +196,7 @@ class Program:
                 start_new_session=True,
             )
         try:
-            wait_until(self._ready_or_dead, self.argv[0])
+            wait_until(self._ready_or_dead, self.argv[0], self._patience)
         except BaseException:
             self.stop()
             raise

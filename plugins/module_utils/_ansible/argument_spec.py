@@ -98,6 +98,12 @@ CONNECTION: Spec = {
     },
 }
 
+#: Where in a database n8n's tables are.
+N8N_TABLES: Spec = {
+    "schema": {"type": "str", "default": "public"},
+    "table_prefix": {"type": "str", "default": ""},
+}
+
 LOG: Spec = {"log_file": {"type": "path", "default": DEFAULT_FILE}}
 
 BACKUP_PART: Spec = {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._apps.odoo_neutralise import neutraliser
+from .._apps.neutralise import neutraliser
 from .._postgres.connection import Connection
 from .._postgres.restore import RestoreOptions, plan_restore, restore_database
 from .opening import describe_source, opened_part

@@ -9,7 +9,7 @@ import argparse
 import os
 import typing as t
 
-from .._apps.odoo_neutralise import neutraliser
+from .._apps.neutralise import neutraliser
 from .._postgres.restore import RestoreOptions, plan_restore, restore_database
 from .._repository.errors import InputError
 from .._repository.part_reader import PartReader
@@ -42,7 +42,7 @@ def add_database_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--neutralise",
         action="store_true",
-        help="make an Odoo harmless before it gets its name: no mail, no scheduled jobs, no payments",
+        help="make an Odoo or n8n harmless before it gets its name: no mail, no scheduled jobs, no payments",
     )
     group.add_argument("--jobs", metavar="N", type=int, help="connections that restore at a time; needs --directory")
     group.add_argument("--directory", metavar="DIR", help="where the dump may lie in plaintext for --jobs")
