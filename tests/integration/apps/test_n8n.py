@@ -6,12 +6,9 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import shutil
-import time
+import typing as t
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
 
@@ -32,6 +29,7 @@ from ansible_collections.dfr.continuity.plugins.module_utils._repository.errors 
     TargetError,
     WrongKeyError,
 )
+from ansible_collections.dfr.continuity.tests.environment.n8n import N8n
 from ansible_collections.dfr.continuity.tests.environment.n8n import n8n as running_n8n
 from ansible_collections.dfr.continuity.tests.environment.notices import http_server
 from ansible_collections.dfr.continuity.tests.environment.processes import wait_until
@@ -41,6 +39,9 @@ from ..postgres.scene import Scene, reach
 SECRET = "the password in the credential"
 #: Seconds that the waiting execution waits: n8n keeps it in the database from a minute on.
 WAIT = 66
+
+
+LOGGING = {"N8N_LOG_LEVEL": "debug"}
 
 
 def hook(path):
@@ -77,6 +78,12 @@ def post(url):
             return answer.status
     except urllib.error.HTTPError as error:
         return error.code
+
+
+class Used(t.NamedTuple):
+    """An n8n that was started once."""
+
+    n8n: N8n
 
 
 class Production:
@@ -124,7 +131,7 @@ def back_up(scene, production, **changes):
 
 
 @contextlib.contextmanager
-def restored(scene, backup_id, server, *, isolated):
+def restored(scene, backup_id, server, *, isolated=False):
     """Everything of a backup on another server and in another folder, not started."""
     with running_n8n(server) as copy:
         copy.server.drop_database(copy.database)
@@ -134,7 +141,7 @@ def restored(scene, backup_id, server, *, isolated):
             restore_database(reader, reach(server), options, finish)
         with scene.reading(backup_id, "db1.flows.settings") as reader:
             own = {name: value for name, value in copy.environment.items() if name.startswith("DB_POSTGRESDB_")}
-            copy.environment = changed_settings(read_settings(reader), {**own, **copy.places()}, [])
+            copy.environment = changed_settings(read_settings(reader), {**own, **copy.places(), **LOGGING}, [])
         with scene.reading(backup_id, "db1.flows.files") as reader:
             restore_tree(reader, str(copy.user_folder / ".n8n"))
         yield copy
@@ -154,28 +161,51 @@ def overdue(copy):
     copy.sql('UPDATE execution_entity SET "waitTill" = now() - interval \'1 minute\' WHERE "waitTill" IS NOT NULL')
 
 
-def test_a_backup_restored_isolated_and_started_works_and_sends_nothing(scene, production, other_postgres, outside):
-    backup_id, made = back_up(scene, production)
+def tracked(copy):
+    """Tell whether n8n has looked for waiting executions since it was started."""
+    return "Querying database for waiting executions" in copy.log_file.read_text()
+
+
+@pytest.fixture(scope="module")
+def backup(production, tmp_path_factory):
+    """A backup of it, and the repository that it is in."""
+    scene = Scene(tmp_path_factory.mktemp("n8n"))
+    scene.configure()
+    return scene, *back_up(scene, production)
+
+
+def test_every_part_is_there_and_the_key_is_proved(backup):
+    _scene, _id, made = backup
     assert [(part.name, part.error, part.incomplete) for part in made.parts] == [
         (f"db1.flows.{name}", None, "") for name in ("database", "settings", "files")
     ]
-    assert made.proof.facts() == {
-        "proved_by": "credentials",
-        "credentials": 1,
-        "tried": 1,
-        "opened": 1,
-        "formats": {"instance key": 1},
-    }
-    before = len(outside.requests)
+    numbers = {"credentials": 1, "tried": 1, "opened": 1, "formats": {"instance key": 1}}
+    assert made.proof.facts() == {"proved_by": "credentials", **numbers}
+    assert [part.record["warnings"] for part in made.parts[1:]] == [[], []]
+    facts = made.parts[0].record["facts"]["n8n"]
+    assert (facts["series"], facts["workflows"], facts["active_workflows"]) == ("2", 1, 1)
 
-    with restored(scene, backup_id, other_postgres, isolated=True) as copy:
+
+def test_an_isolated_copy_works_and_sends_nothing_where_another_would(backup, production, other_postgres, outside):
+    scene, backup_id, _made = backup
+    before = len(outside.requests)
+    with restored(scene, backup_id, other_postgres) as copy:
         folder = copy.user_folder / ".n8n"
         assert (folder / "binaryData/workflows/scan.pdf").read_bytes() == b"%PDF binary"
         assert (folder / "nodes/package.json").exists()
         assert not (folder / "nodes/node_modules/.cache").exists()
         assert copy.environment["N8N_ENCRYPTION_KEY"] == production.n8n.environment["N8N_ENCRYPTION_KEY"]
-        assert copy.sql('SELECT status, "waitTill" FROM execution_entity') == [("canceled", None)]
-        assert not isolate_n8n(Client(reach(other_postgres)), copy.database).changed
+        assert copy.environment["GENERIC_TIMEZONE"] == "Europe/Berlin"
+        overdue(copy)
+        client = Client(reach(other_postgres))
+        planned = isolate_n8n(client, copy.database, dry_run=True)
+        assert copy.sql("SELECT status FROM execution_entity") == [("waiting",)]
+        done = isolate_n8n(client, copy.database)
+        assert done == planned
+        assert {name for name, number in done.done.items() if number} == {
+            *("workflows_unpublished", "published_versions_removed", "webhooks_removed", "executions_canceled"),
+        }
+        assert not isolate_n8n(client, copy.database).changed
         copy.start()
         assert post(f"{copy.url}/webhook/remind") == 404
         checks = check_n8n(target(copy))
@@ -184,14 +214,189 @@ def test_a_backup_restored_isolated_and_started_works_and_sends_nothing(scene, p
         ]
         evidence = by_name(checks)["n8n-webhook"]["evidence"]
         assert evidence["answer"] == evidence["nonce"][::-1]
-        assert copy.sql("SELECT name FROM workflow_entity") == [("remind",)]
+        assert copy.sql("SELECT name, active FROM workflow_entity") == [("remind", False)]
         assert copy.sql("SELECT count(*) FROM user_api_keys") == [(0,)]
-        assert copy.sql("SELECT status FROM execution_entity WHERE status <> 'canceled'") == []
+        wait_until(lambda: tracked(copy), "n8n's look for waiting executions")
         copy.stop()
-        # The same copy, as if it had never been isolated, would have called: so the silence means something.
+        assert copy.sql("SELECT status FROM execution_entity") == [("canceled",)]
         assert len(outside.requests) == before
 
-    with restored(scene, backup_id, other_postgres, isolated=False) as copy:
+    with restored(scene, backup_id, other_postgres) as copy:
         overdue(copy)
         copy.start()
+        wait_until(lambda: tracked(copy), "n8n's look for waiting executions")
         assert outside.wait_for(before + 1)[-1].path == "/called"
+
+
+def test_a_copy_is_isolated_before_its_database_gets_its_name(backup, other_postgres):
+    scene, backup_id, _made = backup
+    with restored(scene, backup_id, other_postgres, isolated=True) as copy:
+        assert copy.sql('SELECT status, "waitTill" FROM execution_entity') == [("canceled", None)]
+        assert copy.sql('SELECT active, "activeVersionId" FROM workflow_entity') == [(False, None)]
+
+
+def test_whatever_could_run_by_itself_is_stopped(backup, other_postgres):
+    scene, backup_id, _made = backup
+    with restored(scene, backup_id, other_postgres) as copy:
+        copy.sql(LIVE)
+        done = isolate_n8n(Client(reach(other_postgres)), copy.database).done
+        assert {name: number for name, number in done.items() if number} == {
+            "workflows_unpublished": 1,
+            "published_versions_removed": 1,
+            "webhooks_removed": 1,
+            "executions_canceled": 3,
+            "publications_removed": 1,
+            "scheduled_jobs_disabled": 1,
+            "scheduled_tasks_removed": 1,
+            "log_destinations_disabled": 1,
+        }
+        statuses = copy.sql("SELECT status, count(*) FROM execution_entity GROUP BY 1 ORDER BY 1")
+        assert statuses == [("canceled", 3), ("success", 1)]
+        assert copy.sql("SELECT name, enabled FROM scheduled_job ORDER BY 1") == [("ours", True), ("theirs", False)]
+        assert copy.sql("SELECT destination ->> 'enabled', destination ->> 'url' FROM event_destinations") == [
+            ("false", "https://example.com")
+        ]
+
+
+#: Everything of an n8n 2 that works without anybody asking, besides what the backed-up one had.
+LIVE = """
+INSERT INTO execution_entity (finished, mode, status, "createdAt", "workflowId")
+  SELECT status = 'success', 'trigger', status, now(), (SELECT id FROM workflow_entity)
+    FROM unnest(ARRAY['new', 'running', 'success']) AS status;
+INSERT INTO workflow_publication_outbox ("workflowId", "publishedVersionId", status)
+  SELECT id, "versionId", 'pending' FROM workflow_entity;
+INSERT INTO scheduled_job (name, "ownerType", "ownerId", "taskType", kind, enabled, "nextRunAt", "intervalSeconds")
+  VALUES ('theirs', 'workflow', 'w', 'x', 'interval', true, now(), 60),
+         ('ours', 'system-task', 's', 'x', 'interval', true, now(), 60);
+INSERT INTO scheduled_task ("jobId", "taskType", "scheduledFor", "runAt", status)
+  SELECT id, 'x', now(), now(), 'pending' FROM scheduled_job WHERE name = 'theirs';
+INSERT INTO event_destinations (id, destination)
+  VALUES (gen_random_uuid(), '{"enabled": true, "url": "https://example.com"}');
+"""
+
+#: Somebody's trigger that undoes what is done to workflows.
+STUBBORN = """
+CREATE FUNCTION stubborn() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.active = TRUE; RETURN NEW; END';
+CREATE TRIGGER stubborn BEFORE UPDATE ON workflow_entity FOR EACH ROW EXECUTE FUNCTION stubborn();
+"""
+
+
+def test_what_cannot_be_isolated_is_left_as_it_is(backup, other_postgres):
+    scene, backup_id, _made = backup
+    client = Client(reach(other_postgres))
+    with restored(scene, backup_id, other_postgres) as copy:
+        with contextlib.closing(other_postgres.connect(copy.database)), pytest.raises(TargetError) as refused:
+            isolate_n8n(client, copy.database)
+        assert "Somebody is connected" in refused.value.message
+        copy.sql(STUBBORN)
+        with pytest.raises(TargetError) as refused:
+            isolate_n8n(client, copy.database)
+        assert "1 rows of workflow_entity are still live" in refused.value.message
+        copy.sql(
+            "DROP TRIGGER stubborn ON workflow_entity; ALTER TABLE event_destinations RENAME destination TO target"
+        )
+        with pytest.raises(InputError) as unknown:
+            isolate_n8n(client, copy.database)
+        assert "event_destinations of n8n" in unknown.value.message
+        assert copy.sql("SELECT status FROM execution_entity") == [("waiting",)]
+        assert copy.sql("SELECT active FROM workflow_entity") == [(True,)]
+        other = other_postgres.new_database()
+        with pytest.raises(InputError) as not_n8n:
+            isolate_n8n(client, other)
+        assert "has no n8n in the schema public" in not_n8n.value.message
+        other_postgres.drop_database(other)
+
+
+def test_a_role_without_rights_to_see_sessions_still_refuses_a_running_n8n(backup, other_postgres):
+    scene, backup_id, _made = backup
+    with restored(scene, backup_id, other_postgres) as copy:
+        connection = reach(other_postgres, user=copy.role, password=copy.password)
+        with contextlib.closing(other_postgres.connect(copy.database)), pytest.raises(TargetError) as refused:
+            isolate_n8n(Client(connection), copy.database)
+        assert "Somebody is connected" in refused.value.message
+        assert isolate_n8n(Client(connection), copy.database).changed
+
+
+def test_a_wrong_key_is_refused_when_backing_up_and_keeps_n8n_from_starting(
+    backup, production, other_postgres, tmp_path
+):
+    scene, backup_id, _made = backup
+    wrong = tmp_path / "wrong.env"
+    key = production.n8n.environment["N8N_ENCRYPTION_KEY"]
+    wrong.write_text(production.n8n.env_file.read_text().replace(key, "another key"))
+    # A folder without a config of its own, which would hold the right key.
+    elsewhere = tmp_path / "home"
+    (elsewhere / ".n8n").mkdir(parents=True)
+    _id, made = back_up(scene, production, env_file=str(wrong), user_folder=str(elsewhere))
+    parts = {part.name.rpartition(".")[2]: part for part in made.parts}
+    assert isinstance(parts["settings"].error, WrongKeyError)
+    assert parts["settings"].error.message == (
+        f"The encryption key of n8n from N8N_ENCRYPTION_KEY of {wrong} opens none of the 1 credentials of the database"
+        f" {production.n8n.database} (1: the key does not fit)."
+    )
+    assert parts["database"].record is not None
+
+    with restored(scene, backup_id, other_postgres, isolated=True) as copy:
+        copy.environment["N8N_ENCRYPTION_KEY"] = "another key"
+        with pytest.raises(RuntimeError, match="Mismatching encryption keys"):
+            copy.start()
+        checks = by_name(check_n8n(target(copy, key="another key", timeout=1.0)))
+        assert {name: check["status"] for name, check in checks.items()} == dict.fromkeys(CHECKS, "failed")
+        assert "opens none of the 1 credentials" in checks["n8n-credential"]["reason"]
+        assert all(check["next_step"] for check in checks.values())
+
+
+def test_the_key_in_the_folder_counts_where_it_is_the_right_one(backup, production, tmp_path):
+    scene = backup[0]
+    text = production.n8n.env_file.read_text()
+    key = production.n8n.environment["N8N_ENCRYPTION_KEY"]
+    outdated = tmp_path / "outdated.env"
+    outdated.write_text(text.replace(key, "an outdated key"))
+    backup_id, made = back_up(scene, production, env_file=str(outdated))
+    warnings = made.parts[1].record["warnings"]
+    assert any("There are different encryption keys" in warning for warning in warnings)
+    assert any("opens the credentials, and is stored" in warning for warning in warnings)
+    with scene.reading(backup_id, "db1.flows.settings") as reader:
+        assert read_settings(reader)["N8N_ENCRYPTION_KEY"] == key
+
+
+def test_rotated_keys_are_followed_and_no_credentials_are_said_so(backup, postgres):
+    scene = backup[0]
+    with running_n8n(postgres, N8N_ENV_FEAT_ENCRYPTION_KEY_ROTATION="true") as n8n:
+        n8n.start()
+        n8n.set_up_owner()
+        client = Client(reach(postgres))
+        key = n8n.environment["N8N_ENCRYPTION_KEY"]
+        with Session(client, n8n.database) as session:
+            assert prove_key(session, Tables(), key, "here").by == "data keys"
+            with pytest.raises(WrongKeyError, match="none of the 2 data keys"):
+                prove_key(session, Tables(), "another key", "here")
+        n8n.new_credential("the bank", SECRET)
+        assert n8n.sql("SELECT data FROM credentials_entity")[0][0].split(":")[0].isalnum()
+        with Session(client, n8n.database) as session:
+            proof = prove_key(session, Tables(), key, "here")
+            assert (proof.by, proof.opened, proof.formats) == ("credentials", 1, {"rotated key": 1})
+            with pytest.raises(WrongKeyError, match="opens none of the 1 credentials"):
+                prove_key(session, Tables(), "another key", "here")
+        n8n.stop()
+        n8n.sql("DELETE FROM credentials_entity; DELETE FROM deployment_key")
+        n8n.write_env_file()
+        _id, made = back_up(scene, Used(n8n))
+        assert made.proof.by == "nothing"
+        assert made.parts[1].record["warnings"] == [
+            "n8n has no credentials, so nothing proves that the encryption key is the right one."
+        ]
+
+
+def test_the_checks_are_refused_by_an_n8n_of_another_database(backup, production, other_postgres):
+    scene, backup_id, _made = backup
+    with restored(scene, backup_id, other_postgres, isolated=True) as copy:
+        production.n8n.start()
+        try:
+            checks = by_name(check_n8n(target(copy, url=production.n8n.url)))
+        finally:
+            production.n8n.stop()
+        assert checks["n8n-webhook"]["status"] == "failed"
+        assert "was refused: 401" in checks["n8n-webhook"]["reason"]
+        assert production.n8n.sql("SELECT name FROM workflow_entity") == [("remind",)]
+        assert copy.sql("SELECT count(*) FROM user_api_keys") == [(0,)]
