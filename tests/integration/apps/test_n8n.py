@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import stat
 import typing as t
 import urllib.error
 import urllib.request
@@ -18,8 +19,9 @@ from ansible_collections.dfr.continuity.plugins.module_utils._apps.n8n_database 
 from ansible_collections.dfr.continuity.plugins.module_utils._apps.n8n_installation import n8n_from_settings
 from ansible_collections.dfr.continuity.plugins.module_utils._apps.n8n_isolate import isolate_n8n
 from ansible_collections.dfr.continuity.plugins.module_utils._apps.n8n_restore import changed_settings, read_settings
+from ansible_collections.dfr.continuity.plugins.module_utils._apps.n8n_settings import parse_environment_file
 from ansible_collections.dfr.continuity.plugins.module_utils._apps.neutralise import neutraliser
-from ansible_collections.dfr.continuity.plugins.module_utils._files.restore import restore_tree
+from ansible_collections.dfr.continuity.plugins.module_utils._files.restore import restore_file, restore_tree
 from ansible_collections.dfr.continuity.plugins.module_utils._postgres.programs import Client
 from ansible_collections.dfr.continuity.plugins.module_utils._postgres.restore import RestoreOptions, restore_database
 from ansible_collections.dfr.continuity.plugins.module_utils._postgres.session import Session
@@ -174,14 +176,18 @@ def backup(production, tmp_path_factory):
     return scene, *back_up(scene, production)
 
 
-def test_every_part_is_there_and_the_key_is_proved(backup):
-    _scene, _id, made = backup
+def test_every_part_is_there_and_the_key_is_proved(backup, production, tmp_path):
+    scene, backup_id, made = backup
     assert [(part.name, part.error, part.incomplete) for part in made.parts] == [
         (f"db1.flows.{name}", None, "") for name in ("database", "settings", "files")
     ]
     numbers = {"credentials": 1, "tried": 1, "opened": 1, "formats": {"instance key": 1}}
     assert made.proof.facts() == {"proved_by": "credentials", **numbers}
     assert [part.record["warnings"] for part in made.parts[1:]] == [[], []]
+    with scene.reading(backup_id, "db1.flows.settings") as reader:
+        restore_file(reader, str(tmp_path / "n8n.env"))
+    assert stat.S_IMODE((tmp_path / "n8n.env").stat().st_mode) == 0o600
+    assert parse_environment_file((tmp_path / "n8n.env").read_text(), "") == production.n8n.environment
     facts = made.parts[0].record["facts"]["n8n"]
     assert (facts["series"], facts["workflows"], facts["active_workflows"]) == ("2", 1, 1)
 
