@@ -15,4 +15,5 @@ pytest_plugins = [
     f"{_ENVIRONMENT}.odoo",
     f"{_ENVIRONMENT}.tls",
     f"{_ENVIRONMENT}.s3",
+    f"{_ENVIRONMENT}.dns",
 ]

@@ -21,13 +21,15 @@ _LAYERS = {
     "_postgres": {"_repository"},
     "_apps": {"_files", "_postgres", "_repository"},
     "_command": {"_apps", "_files", "_postgres", "_repository", "_status"},
-    "_ansible": {"_apps", "_command", "_files", "_postgres", "_repository", "_status"},
+    "_drill": {"_repository", "_status"},
+    "_ansible": {"_apps", "_command", "_drill", "_files", "_postgres", "_repository", "_status"},
 }
 _DOORS = {
     "cryptography": "_repository/third_party.py",
     "zstandard": "_repository/third_party.py",
     "boto3": "_repository/stores/s3.py",
     "botocore": "_repository/stores/s3.py",
+    "dns": "_drill/dns_library.py",
 }
 _HEADER = """\
 # Copyright (c) 2026 The dfr.continuity authors
