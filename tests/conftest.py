@@ -16,4 +16,5 @@ pytest_plugins = [
     f"{_ENVIRONMENT}.tls",
     f"{_ENVIRONMENT}.s3",
     f"{_ENVIRONMENT}.dns",
+    f"{_ENVIRONMENT}.cloudflare",
 ]

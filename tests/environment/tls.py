@@ -31,7 +31,7 @@ class Certificate:
     key: Path
 
 
-def make_certificate(directory: Path) -> Certificate:
+def make_certificate(directory: Path, host: str = "localhost") -> Certificate:
     """Make a new authority and a certificate, good for a day."""
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority = (
@@ -41,7 +41,7 @@ def make_certificate(directory: Path) -> Certificate:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    names = [x509.DNSName(host), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     certificate = (
         _builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")]), key)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)

@@ -16,6 +16,7 @@ from .._drill.traffic import (
     decide,
     entry,
     keep_old,
+    note_switched,
     read_current,
     seen_again,
     ttl_finding,
@@ -87,6 +88,8 @@ def _finish(work: Work) -> Result:
             failed += [one for one in evidence if not one["ok"]] or [_no_evidence(step)]
         elif undo and not work.check_mode:
             kept.remove(identity)
+        elif params["state"] == SWITCHED and not work.check_mode:
+            note_switched(identity, kept)
     result: Result = {"changed": False, "traffic": entries}
     if failed:
         raise FailureWithResultError(_not_verified(failed, params["state"]), result)

@@ -150,7 +150,7 @@ def _undo(record: Document, current: Document, kept: Document | None) -> Step:
         return Step(record, False, current, current, None)
     old = kept["old"]
     _compare(record, current, [old["values"], kept["new"]["values"]], partly=True)
-    # A proxy whose file is the old one already was perhaps not reloaded any more: what is kept proves an unfinished run.
+    # A proxy that has its old file already was perhaps not reloaded: what is kept proves an unfinished run.
     return Step(record, not _same(record, current, old) or record["provider"] in PROXIES, old, current, old)
 
 

@@ -9,7 +9,7 @@ import json
 import sys
 
 missing = {}
-for name in ("cryptography.hazmat.primitives.hpke", "zstandard", "boto3"):
+for name in ("cryptography.hazmat.primitives.hpke", "zstandard", "boto3", "dns.update"):
     try:
         importlib.import_module(name)
     except Exception as error:  # a wheel for another libc or processor raises more than ImportError

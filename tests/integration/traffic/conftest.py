@@ -55,7 +55,8 @@ class Traffic:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.kept = folder / "kept"
-        self.environment: dict[str, str] = {}
+        # Quick; without it modules lie in files while they run, which are looked for where it is off.
+        self.environment: dict[str, str] = {"ANSIBLE_PIPELINING": "true"}
         self.secrets: list[str] = []
         self.variables: Variables = {"traffic_patience": 20}
 

@@ -46,6 +46,7 @@ def test_records_are_switched_at_every_server_and_back_to_exactly_what_they_were
         record("www", "dr.example.com.", type="CNAME", ttl=30),
         record("fresh", "192.0.2.9"),
     ]
+    traffic.environment["ANSIBLE_PIPELINING"] = "false"
     names = {"shop": "A", "pair": "A", "six": "AAAA", "www": "CNAME", "fresh": "A"}
     before = {name: bind.ask(name, kind) for name, kind in names.items()}
     result = traffic("switched", *records).worked().result
