@@ -47,6 +47,13 @@ options:
     type: list
     elements: str
     default: []
+  not_after:
+    description:
+      - Look for the newest valid backup that was finished at this moment or before, such as V(2026-11-22T05:03:01Z) or
+        V(2026-11-22T06:03:01+01:00), so that RV(latest_valid) holds nothing that was written later.
+      - Needs a time zone. The task fails when even the oldest backup is newer; nothing else is taken in its place.
+      - Cannot be combined with O(backup_id).
+    type: str
 seealso:
   - module: dfr.continuity.backup_verify
 """
@@ -62,6 +69,13 @@ EXAMPLES = r"""
     that:
       - backups.latest_valid is not none
       - (backups.backups | selectattr('backup_id', 'eq', backups.latest_valid) | first).age_seconds < 26 * 3600
+
+- name: Look for the newest valid backup from before the shop was broken
+  dfr.continuity.backup_info:
+    repository: "{{ continuity_repository }}"
+    parts: [db1.shop.database, db1.shop.filestore]
+    not_after: "2026-11-22T12:30:00Z"
+  register: before
 """
 
 RETURN = r"""
@@ -188,6 +202,22 @@ invalid:
   returned: success
   type: dict
   sample: {20261123T050302Z-5e6f7a8b: ["db1.shop.database: it failed when it was made: the server did not answer"]}
+refused:
+  description: Every backup newer than RV(latest_valid) that was passed over, newest first, and why. Besides those in
+    RV(invalid), the ones that were never finished, that cannot be believed, that lack one of O(parts), or that were
+    finished after O(not_after). Empty when it was not looked for.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    backup_id:
+      description: The backup's id.
+      type: str
+      sample: 20261123T050302Z-5e6f7a8b
+    reason:
+      description: Why it was not chosen.
+      type: str
+      sample: "db1.shop.database: it failed when it was made: the server did not answer"
 unfinished:
   description: Backups that were never closed, or are being made now.
   returned: success
@@ -239,7 +269,9 @@ def main() -> None:
             "limit": {"type": "int", "default": 0},
             "find_valid": {"type": "bool", "default": True},
             "parts": {"type": "list", "elements": "str", "default": []},
+            "not_after": {"type": "str"},
         },
+        mutually_exclusive=[("backup_id", "not_after")],
         supports_check_mode=True,
     )
     run(module, backup_info)

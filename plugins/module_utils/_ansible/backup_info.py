@@ -12,7 +12,7 @@ from .._command.selection import Latest, latest_valid
 from .._repository.errors import ContinuityError, ObjectMissingError
 from .._repository.repository import Repository, open_repository
 from .._repository.summary import SUCCESS, Summary, read_chain
-from .._status.text import epoch
+from .._status.text import epoch, moment
 from .recovery_keys import given_recovery_key
 from .running import Result, Work
 
@@ -20,6 +20,7 @@ from .running import Result, Work
 def backup_info(work: Work) -> Result:
     """Do what the module ``backup_info`` promises."""
     params = work.params
+    not_after = moment(params["not_after"]) if params["not_after"] else None
     with open_repository(params["repository"], given_recovery_key(params)) as repository:
         chain = read_chain(repository)
         newest_first = [describe_summary(summary) for summary in reversed(chain.summaries)]
@@ -29,7 +30,7 @@ def backup_info(work: Work) -> Result:
             if not newest_first:
                 raise chain.broken.get(wanted) or _unknown(wanted, repository)
         look = params["find_valid"] and not wanted
-        newest = latest_valid(repository, chain, params["parts"]) if look else Latest()
+        newest = latest_valid(repository, chain, params["parts"], not_after) if look else Latest()
     return {
         "changed": False,
         "location": repository.store.location,
@@ -39,6 +40,7 @@ def backup_info(work: Work) -> Result:
         "latest_success": next((entry["backup_id"] for entry in newest_first if entry["status"] == SUCCESS), None),
         "latest_valid": newest.valid.backup_id if newest.valid else None,
         "invalid": newest.problems,
+        "refused": [{"backup_id": one, "reason": reason} for one, reason in newest.refused.items()],
         "unfinished": chain.unfinished,
         "broken": {backup_id: error.message for backup_id, error in chain.broken.items()},
         "findings": chain.findings,

@@ -6,13 +6,20 @@
 from __future__ import annotations
 
 import calendar
+import datetime
+import re
 import time
 import typing as t
 from collections import deque
 from dataclasses import dataclass, field
 
+from .._repository.errors import InputError
+
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 _WINDOW = 30.0
+_MOMENT = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d)?(?:\.\d+)? ?(?:Z|([+-]\d\d):?(\d\d)?)", re.ASCII | re.IGNORECASE
+)
 
 
 def utc(seconds: float) -> str:
@@ -23,6 +30,28 @@ def utc(seconds: float) -> str:
 def epoch(moment: str) -> float:
     """Read what :func:`utc` wrote."""
     return float(calendar.timegm(time.strptime(moment, "%Y-%m-%dT%H:%M:%SZ")))
+
+
+def moment(text: str) -> float:
+    """Read a moment that a person gave, such as ``2026-11-22T05:03:01Z`` or ``2026-11-22 06:03+01:00``.
+
+    Returns seconds since the epoch; fractions of a second are left out.
+    Raises :class:`~.._repository.errors.InputError` for anything else, and for a time without a time zone, of which
+    nobody knows when it is.
+    """
+    found = _MOMENT.fullmatch(text.strip())
+    try:
+        if found is None:
+            raise ValueError
+        date, minutes, seconds, hours, rest = found.groups()
+        zone = f"{hours}:{rest or '00'}" if hours else "+00:00"
+        return datetime.datetime.fromisoformat(f"{date}T{minutes}{seconds or ':00'}{zone}").timestamp()
+    except ValueError:
+        raise InputError(
+            f"{text!r} is not a moment with a time zone.",
+            "Write it in UTC such as 2026-11-22T05:03:01Z, or with its distance from UTC such as "
+            "2026-11-22T06:03:01+01:00.",
+        ) from None
 
 
 def size(count: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.dfr.continuity.plugins.module_utils._repository.errors import InputError
 from ansible_collections.dfr.continuity.plugins.module_utils._status import text
 
 
@@ -86,3 +87,25 @@ def test_a_new_phase_starts_anew_and_names_files():
 def test_an_estimate_that_was_too_low_is_not_shown():
     assert text.ProgressText().line(_snapshot(50, total=40), 101.0) == "50 B, 50 B/s"
     assert text.ProgressText().line(_snapshot(0), 100.0) == "0 B of 3.0 GB, 0 B/s"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "2026-11-22T05:03:01Z",
+        "2026-11-22 05:03:01+00:00",
+        "2026-11-22T06:03:01.75+01:00",
+        "2026-11-22 00:33:01-0430",
+        "2026-11-22t07:03:01+02",
+    ],
+)
+def test_moments_that_people_give(given):
+    assert text.utc(text.moment(given)) == "2026-11-22T05:03:01Z"
+
+
+@pytest.mark.parametrize("given", ["2026-11-22T05:03:01", "2026-11-22", "yesterday", "2026-13-01T00:00Z", "", "1\n"])
+def test_what_is_no_moment_is_refused_by_name(given):
+    with pytest.raises(InputError, match="time zone") as refused:
+        text.moment(given)
+    assert repr(given) in refused.value.message
+    assert "2026-11-22T05:03:01Z" in refused.value.next_step
