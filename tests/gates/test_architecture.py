@@ -20,8 +20,8 @@ _LAYERS = {
     "_files": {"_repository"},
     "_postgres": {"_repository"},
     "_apps": {"_files", "_postgres", "_repository"},
-    "_command": {"_apps", "_files", "_postgres", "_repository", "_status"},
     "_drill": {"_repository", "_status"},
+    "_command": {"_apps", "_files", "_postgres", "_repository", "_status"},
     "_ansible": {"_apps", "_command", "_drill", "_files", "_postgres", "_repository", "_status"},
 }
 _DOORS = {
