@@ -160,7 +160,7 @@ undecided:
   returned: success, with state=generated
   type: list
   elements: dict
-  sample: [{path: services[0].image, value: "'DECIDE'", reason: It is not decided yet., instead: Write the image.}]
+  sample: [{path: "services[0].image", value: "'DECIDE'", reason: It is not decided yet., instead: Write the image.}]
 file:
   description: The file, when one was named.
   returned: success, with state=generated

@@ -59,8 +59,12 @@ class Faults:
     secrets: set[str] = field(default_factory=set)
 
     def add(self, path: str, value: t.Any, reason: str, instead: str) -> None:
-        """Note a fault; a value that was noted as a secret is not repeated."""
-        self.found.append(Fault(path, self._shown(value), reason, instead))
+        """Note a fault; a value that was noted as a secret is not repeated.
+
+        Of one place the first fault is noted only: what is found later follows from it.
+        """
+        if all(fault.path != path for fault in self.found):
+            self.found.append(Fault(path, self._shown(value), reason, instead))
 
     def add_secret(self, path: str, value: t.Any, reason: str, instead: str) -> None:
         """Note a fault the value of which may be a secret: it is never repeated."""

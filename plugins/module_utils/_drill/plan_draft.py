@@ -86,7 +86,8 @@ class _Maker:
         self._draft = draft
         self._backed_up = sorted({part.host for part in draft.parts})
         self._dr = list(draft.dr_hosts) or [one for one in draft.inventory if one not in self._backed_up]
-        self._names: set[str] = set()
+        self._names: dict[str, set[str]] = {}
+        self._targets: set[str] = set()
         #: By the name of the part, how its database is called in the plan.
         self._databases: dict[str, str] = {}
         self.comments: dict[str, str] = {}
@@ -125,19 +126,25 @@ class _Maker:
         described = [{"name": host, **({"address": known[host]} if host in known else {})} for host in hosts]
         return {"name": f"{DECIDE} what people call it", "hosts": described or [{"name": self._first_host}]}
 
-    def _unique(self, *words: str) -> str:
-        """Return a name that stands nowhere else yet, made from words."""
-        base = re.sub(r"[^a-z0-9_-]+", "-", "-".join(words).lower()).strip("-_")[:36] or "part"
+    def _unique(self, section: str, *words: str) -> str:
+        """Return a name that no other entry of a section has, made from words, none of them twice."""
+        text = "-".join(dict.fromkeys(words)).lower()
+        base = re.sub(r"[^a-z0-9_-]+", "-", text).strip("-_")[:36] or "part"
+        names = self._names.setdefault(section, set())
         name, number = base, 2
-        while name in self._names:
+        while name in names:
             name, number = f"{base}-{number}", number + 1
-        self._names.add(name)
+        names.add(name)
         return name
 
     def _database(self, part: BackedUpPart) -> tuple[Document, str]:
         facts = part.facts
         named = str(facts.get("database") or part.system)
-        name = self._databases[part.name] = self._unique(part.system)
+        taken = named in self._targets
+        self._targets.add(named)
+        if taken:
+            named = f"{DECIDE} another name than {named}, which is taken"
+        name = self._databases[part.name] = self._unique("databases", part.system)
         entry = {"name": name, "part": part.name, "host": self._first_host, "database": named}
         told = [f"PostgreSQL {facts['server_version']}"] if facts.get("server_version") else []
         told += [size(facts["database_size"])] if facts.get("database_size") else []
@@ -147,11 +154,11 @@ class _Maker:
         return {**entry, "connection": {"run_as": "postgres"}}, comment
 
     def _files(self, part: BackedUpPart) -> tuple[Document, str]:
-        name = self._unique(part.system, part.suffix)
+        name = self._unique("files", part.system, part.suffix)
         path = f"/srv/{self._draft.name}/{name}"
-        comment = (
-            f"{part.kind}: {part.facts.get('files', 1)} files, {size(part.facts.get('size') or 0)}. Where it goes:"
-        )
+        told = [f"{part.facts['files']} files"] if part.facts.get("files") else []
+        told += [size(part.facts["size"])] if part.facts.get("size") else []
+        comment = f"{', '.join([part.kind, *told])}. Is that where it goes?"
         return {"name": name, "part": part.name, "host": self._first_host, "path": path}, comment
 
     # -- services ---------------------------------------------------------------------------------------------
@@ -167,7 +174,7 @@ class _Maker:
         return services or [self._unknown_service()]
 
     def _service(self, kind: str, part: BackedUpPart, database: str, port: int) -> Document:
-        name = self._unique(part.system, kind)
+        name = self._unique("services", part.system, kind)
         series = str((part.facts.get("odoo") or {}).get("series") or "19.0")
         secrets = (
             {"PASSWORD": DECIDE} if kind == ODOO else {"DB_POSTGRESDB_PASSWORD": DECIDE, "N8N_ENCRYPTION_KEY": DECIDE}
@@ -190,11 +197,11 @@ class _Maker:
     def _unknown_service(self) -> Document:
         url = f"{DECIDE} a page that proves that it works"
         return {
-            "name": self._unique(self._draft.name, "service"),
+            "name": self._unique("services", self._draft.name),
             "kind": "container",
             "host": self._first_host,
             "image": f"{DECIDE} what is to run",
-            "checks": [{"name": self._unique(self._draft.name, "works"), "kind": "http", "url": url}],
+            "checks": [{"name": self._unique("checks", self._draft.name, "works"), "kind": "http", "url": url}],
         }
 
     def _traffic(self) -> Document:

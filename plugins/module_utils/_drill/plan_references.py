@@ -297,10 +297,9 @@ def _check_traffic(plan: Document, faults: Faults) -> None:
                     faults.add(f"{path}.{key}[{number}]", value, "A CNAME holds a name.", "Write a name, or type: A.")
         if record["new"] == []:
             faults.add(f"{path}.new", None, "It leads nowhere.", "Write the address of the DR site.")
-        if record["new"] and sorted(filter(None, record["new"])) == sorted(filter(None, record["old"] or ())):
-            faults.add(
-                f"{path}.new", ", ".join(map(str, record["new"])), "It is what the record has now.", "Correct it."
-            )
+        old, new = (sorted(filter(None, record[key] or ())) for key in ("old", "new"))
+        if new and new == old:
+            faults.add(f"{path}.new", ", ".join(new), "It is what the record has now.", "Correct it.")
 
 
 def _check_primary_is_left_alone(plan: Document, faults: Faults) -> None:
