@@ -106,7 +106,7 @@ EXAMPLES = r"""
   dfr.continuity.dr_plan:
     plan: "{{ dr_plan }}"
     inventory_hosts: "{{ groups['all'] }}"
-    variables: "{{ vars.keys() | list }}"
+    variables: "{{ query('ansible.builtin.varnames', '.+') }}"
   delegate_to: localhost
   run_once: true
 """

@@ -9,8 +9,11 @@ import copy
 import json
 import os
 import random
+import shlex
+import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,6 +80,23 @@ def test_a_plan_is_validated_as_a_whole(ansible, plan):
     assert "hunter2" not in played.output
     assert {fault["reason"] for fault in variables["faults"]} == {"There is no such variable."}
     assert "No plan was given" in played["none"]["reason"]
+
+
+def test_the_command_of_the_documentation_validates_the_example(ansible):
+    lines = (CHECKOUT / "docs" / "disaster-recovery.md").read_text().split("    ansible localhost ")[1].split("\n\n")[0]
+    ansible.directory.joinpath("inventory.yml").write_text(json.dumps({"all": {"hosts": dict.fromkeys(HOSTS)}}))
+    shutil.copy(CHECKOUT / "inventories" / "example" / "dr_plan.yml", ansible.directory)
+    program = Path(sys.executable).with_name("ansible")
+    arguments = [one for one in shlex.split(lines) if one.strip()]
+    done = subprocess.run(
+        [program, "localhost", *arguments],
+        cwd=ansible.directory,
+        env=ansible.environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '"sha256": "' in done.stdout
 
 
 _GENERATED = {"backup_id", "text", "undecided", "file"}
