@@ -119,3 +119,6 @@ requirements:
   - zstandard on the target
   - boto3 on the target, when the repository is in a bucket
 """
+
+    #: For modules that can do without a repository.
+    OPTIONAL = DOCUMENTATION.replace("    required: true\n    suboptions:", "    suboptions:")

@@ -58,6 +58,8 @@ REPOSITORY: Spec = {
     },
 }
 
+OPTIONAL_REPOSITORY: Spec = {"repository": {**REPOSITORY["repository"], "required": False}}
+
 RECOVERY_KEY: Spec = {
     "recovery_key": {
         "type": "dict",
