@@ -55,6 +55,14 @@ def test_four_files_that_only_their_owner_reads(tmp_path):
         assert told.stdout.startswith(digest)
 
 
+def test_a_folder_that_is_open_to_others_is_closed(tmp_path):
+    folder = tmp_path / example("passed")["id"]
+    folder.mkdir()
+    folder.chmod(0o755)
+    _write(tmp_path, example("passed"))
+    assert _mode(folder) == 0o700
+
+
 def test_the_same_again_changes_nothing(tmp_path):
     first, _problems = _write(tmp_path, example("passed"))
     times = {name: os.stat(first.path(name)).st_mtime_ns for name in FILES}

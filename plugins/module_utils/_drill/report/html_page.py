@@ -149,7 +149,7 @@ def _gauge(gauge: Gauge) -> str:
     # The bar is as wide as the target, or as what was achieved when that is more; a line marks the target then.
     filled = 0.0 if share is None else max(min(share, 1.0) * 100, 0.6)
     mark = "" if share is None or share <= 1 else f'<rect class="mark" x="{100 / share:.2f}%" width="2" height="10"/>'
-    bar = (
+    drawn = (
         '<svg width="100%" height="10" aria-hidden="true"><rect class="track" width="100%" height="10" rx="2"/>'
         f'<rect class="fill {gauge.tone}" width="{filled:.2f}%" height="10" rx="2"/>{mark}</svg>'
     )
@@ -158,7 +158,7 @@ def _gauge(gauge: Gauge) -> str:
     return (
         f'<div class="gauge {gauge.tone}"><h3>{_text(gauge.title)} '
         f'<span class="badge {gauge.tone}">{_text(gauge.verdict)}</span></h3>'
-        f'<p class="achieved">{achieved}</p>{bar}<p class="target">Target {_text(gauge.target)}{remark}</p></div>'
+        f'<p class="achieved">{achieved}</p>{drawn}<p class="target">Target {_text(gauge.target)}{remark}</p></div>'
     )
 
 
