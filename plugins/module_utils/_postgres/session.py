@@ -10,6 +10,7 @@ works alike on this host and inside a container, as any operating system user, a
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import threading
 import typing as t
@@ -21,6 +22,10 @@ from .process import Child
 from .programs import Client
 
 Row = dict[str, t.Any]
+
+#: What psql's variable ERROR still is when a COPY failed after its first rows: psql then does not set it.
+_UNTOLD = "untold"
+_ERROR = re.compile(r"(?:ERROR|FATAL):  (.*)")
 
 #: Nothing of ours may end because the server is set up to end idle or long statements of applications, and no object
 #: in a schema of the database's may stand in for a system function.
@@ -139,7 +144,7 @@ class Session:
             if self._ended is not None:
                 raise self._ended
             report = f"\\echo {self._mark} :ERROR :SQLSTATE :LAST_ERROR_MESSAGE\n\\echo {self._mark}\n"
-            self._child.write(f"{sql}\n;\n{report}".encode())
+            self._child.write(f"\\set ERROR {_UNTOLD}\n{sql}\n;\n{report}".encode())
             try:
                 for line in self._lines():
                     if line.startswith(self._mark):
@@ -167,6 +172,8 @@ class Session:
             if line == self._mark:
                 break
             said.append(line)
+        if failed == _UNTOLD:
+            raise self._broken_off(sql)
         if failed == "true":
             text = " ".join(said)
             known = explain(text, self.connection, self.database)
@@ -177,6 +184,22 @@ class Session:
                 known[1] if known else "Look into the server's log.",
                 sqlstate,
             )
+
+    def _broken_off(self, sql: str) -> QueryError:
+        """End the session, since what rows have arrived are not all; return the error that says so.
+
+        psql tells of such an error on its standard error only.
+        """
+        said = _ERROR.findall(self._child.finish(timeout=10).stderr) or ["no reason was told"]
+        known = explain(said[-1], self.connection, self.database)
+        error = QueryError(
+            f"Database {self.database} of {self.connection.place} broke off a statement among its rows: {said[-1]} "
+            f"({' '.join(sql.split()[:3])} …).",
+            known[1] if known else "Look into the server's log.",
+            "",
+        )
+        self._ended = error
+        return error
 
 
 def _with(sql: str, parameters: tuple[t.Any, ...]) -> str:

@@ -55,6 +55,15 @@ def test_an_error_has_its_code_and_the_session_goes_on(session):
     assert session.value("SELECT 2 AS two") == 2
 
 
+def test_an_error_among_the_rows_is_one_as_well(session):
+    rows = session.rows("SELECT 10 / (n - 5) AS x FROM generate_series(1, 10) n")
+    with pytest.raises(QueryError, match=r"broke off a statement among its rows: division by zero"):
+        list(rows)
+    # Nobody can take what comes next for the rest.
+    with pytest.raises(QueryError, match="broke off"):
+        session.value("SELECT 2 AS two")
+
+
 def test_an_error_does_not_repeat_what_may_be_secret(session):
     with pytest.raises(QueryError) as caught:
         session.execute("ALTER ROLE nobody_such WITH LOGIN PASSWORD 'SCRAM-SHA-256$secret'")
