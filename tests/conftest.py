@@ -13,6 +13,7 @@ pytest_plugins = [
     f"{_ENVIRONMENT}.n8n",
     f"{_ENVIRONMENT}.notices",
     f"{_ENVIRONMENT}.odoo",
+    f"{_ENVIRONMENT}.odoo_14",
     f"{_ENVIRONMENT}.tls",
     f"{_ENVIRONMENT}.s3",
     f"{_ENVIRONMENT}.dns",

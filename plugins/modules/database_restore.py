@@ -90,8 +90,9 @@ options:
     default: true
   neutralise:
     description:
-      - Make a copy of an Odoo harmless (no mail, no jobs, no payments) with the SQL that Odoo printed when it was
-        backed up, before the restored database gets its name. The task fails when the backup has no such SQL.
+      - Make a copy of an Odoo harmless (no mail, no jobs, no payments) with the SQL that was saved when it was backed
+        up, before the restored database gets its name, as M(dfr.continuity.odoo_neutralise) does. The task fails when
+        the backup has no such SQL.
       - A copy of an n8n is made harmless as M(dfr.continuity.n8n_isolate) does it.
     type: bool
     default: false
@@ -100,6 +101,7 @@ requirements:
 seealso:
   - module: dfr.continuity.database_backup
   - module: dfr.continuity.file_restore
+  - module: dfr.continuity.odoo_neutralise
 """
 
 EXAMPLES = r"""

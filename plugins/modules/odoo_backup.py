@@ -14,7 +14,8 @@ description:
     Odoo's collection of unused files is held off. Users go on working.
   - Every file of an attachment is checked against its name, and every attachment is accounted for. Missing and corrupt
     ones are named in RV(attachments).
-  - The SQL that neutralises a copy of this Odoo is saved with the backup, when Odoo can print it (16 and later).
+  - The SQL that neutralises a copy of this Odoo is saved with the backup, for M(dfr.continuity.odoo_neutralise). Odoo
+    16 and later print it, when O(command) can be called; for 14 and 15 it is made here.
   - Makes the parts C(<prefix>.database), C(<prefix>.filestore), C(<prefix>.addons) (or C(.addons-1) and so on, one a
     directory) and C(<prefix>.config). A part that fails does not stop the others; the task fails when they are done.
   - Odoo 14 to 19.

@@ -157,10 +157,10 @@ class Odoo:
     def _connection(self) -> list[str]:
         return ["--host", self.server.host, "--port", str(self.server.port), "--username", self.role]
 
-    def start(self, database: str) -> None:
-        """Serve a database at ``url``."""
+    def start(self, database: str, *options: str) -> None:
+        """Serve a database at ``url``. No scheduled jobs run unless ``--max-cron-threads=1`` is among the options."""
         assert self._program is None, "this Odoo runs already"
-        argv = [self.command, "server", "-c", self.config, "-d", database, "--db-filter", f"^{database}$"]
+        argv = [self.command, "server", "-c", self.config, "-d", database, "--db-filter", f"^{database}$", *options]
         program = Program(argv, self.log_file, self._is_healthy, env=_clean_environment())
         program.start()
         self._program = program

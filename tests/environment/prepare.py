@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from . import containers, n8n, odoo
+from . import containers, n8n, odoo, odoo_14
 from .processes import is_left_over
 
 
@@ -25,6 +25,7 @@ def main() -> None:
     containers.HOST.build()
     odoo.prepare()
     n8n.prepare()
+    odoo_14.prepare()
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from .._repository.repository import Repository
 from .odoo_attachments import Accounting, AttachmentList, attachment_counts, read_attachments
 from .odoo_database import HoldOff, collection_held_off, is_supported, odoo_facts
 from .odoo_installation import OdooInstallation
-from .odoo_neutralise import neutralising_sql
+from .odoo_neutralising_sql import Neutralising, neutralising_sql
 
 DATABASE, FILES, ADDONS, CONFIG = "database", "filestore", "addons", "config"
 
@@ -180,21 +180,11 @@ class _Run:
             "neutralized": facts["neutralized"],
             "attachment_location": facts["attachment_location"],
             "attachments": counts,
-            "neutralise": self._neutralise(part, dumped, facts["series"]),
+            "neutralise": _save(part, dumped, neutralising_sql(self._odoo, facts["series"])),
         }
         self.result.counts = counts
         dumped.warnings += _database_warnings(facts, counts)
         return dumped.finish(part), "", ""
-
-    def _neutralise(self, part: PartWriter, dumped: DumpedDatabase, series: str) -> str:
-        """Save the neutralising SQL; return "saved", or why it is not."""
-        made = neutralising_sql(self._odoo, series)
-        if made.sql is None:
-            return f"not saved: {made.reason}"
-        writer = part.open_stream()
-        writer.write(made.sql)
-        dumped.streams["neutralise"] = writer.close()
-        return "saved"
 
     def _filestore(
         self, part: PartWriter, attachments: AttachmentList, hold_off: HoldOff
@@ -256,6 +246,16 @@ class _Run:
 
 def _back_up_tree(part: PartWriter, path: str, **where: t.Any) -> tuple[dict[str, t.Any], str, str]:
     return _of(backup_tree(part, path, **where))
+
+
+def _save(part: PartWriter, dumped: DumpedDatabase, neutralising: Neutralising) -> str:
+    """Save the neutralising SQL; return "saved", or why it is not."""
+    if neutralising.sql is None:
+        return f"not saved: {neutralising.reason}"
+    writer = part.open_stream()
+    writer.write(neutralising.sql)
+    dumped.streams["neutralise"] = writer.close()
+    return "saved"
 
 
 def _of(tree: TreeBackup) -> tuple[dict[str, t.Any], str, str]:
