@@ -19,8 +19,8 @@ _LAYERS = {
     "_status": {"_repository.errors"},
     "_files": {"_repository"},
     "_postgres": {"_repository"},
-    "_apps": {"_files", "_postgres", "_repository"},
     "_drill": {"_repository", "_status"},
+    "_apps": {"_drill", "_files", "_postgres", "_repository"},
     "_command": {"_apps", "_files", "_postgres", "_repository", "_status"},
     "_ansible": {"_apps", "_command", "_drill", "_files", "_postgres", "_repository", "_status"},
 }

@@ -113,4 +113,25 @@ BACKUP_PART: Spec = {
     "backup_set": {"type": "str"},
 }
 
+#: How web servers are reached.
+WEB: Spec = {
+    "resolve": {"type": "dict"},
+    "ca_file": {"type": "path"},
+    "timeout": {"type": "float", "default": 20.0},
+}
+
+#: What all checks take.
+CHECK: Spec = {
+    "wait": {"type": "float", "default": 0.0},
+    "fail": {"type": "bool", "default": True},
+}
+
+#: What a check of one thing takes besides.
+NAMED_CHECK: Spec = {
+    **CHECK,
+    "name": {"type": "str", "required": True},
+    "service": {"type": "str", "required": True},
+    "mandatory": {"type": "bool", "default": True},
+}
+
 KEY_TYPES = list(KEMS)
