@@ -121,7 +121,7 @@ _PARAMETERS = (
     *("cloud_storage_provider", "dropbox_access_token"),
 )
 #: Python of a server action that reaches out by itself; what it reaches through custom modules nobody can tell.
-_CALLS_OUT = r"requests\.|urllib|urlopen|http\.client|smtplib|ftplib|paramiko|xmlrpc|socket\.|https?://"
+_CALLS_OUT = r"requests\.|urllib|http\.client|smtplib|ftplib|paramiko|xmlrpc|socket\.|https?://"
 
 #: Applied on top of Odoo's own SQL as well: what sends, runs by itself or costs money.
 CORE: tuple[Rows | Columns, ...] = (
