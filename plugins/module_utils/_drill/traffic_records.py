@@ -54,7 +54,7 @@ _CREDENTIALS = {
         [{"api_token"}, {"account_api_key", "account_email"}],
     ),
 }
-_SECRETS = frozenset(name for known, _ in _CREDENTIALS.values() for name in known)
+_SECRETS = frozenset(name for options in _CREDENTIALS.values() for name in options[0])
 _DEFAULT_TTL = 60
 _LONGEST_TTL = 2**31 - 1  # RFC 2181, 8
 #: Cloudflare's own: 1 is "automatic", others are between these.

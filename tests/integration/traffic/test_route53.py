@@ -66,7 +66,7 @@ def zone(moto: t.Any, traffic: Traffic) -> t.Iterator[Zone]:
 
 def _record(zone: Zone, name: str, *values: str, **options: t.Any) -> Record:
     own = {"record": f"{name}.{ZONE}", "zone": ZONE, "provider": "route53", "endpoint_url": zone.endpoint}
-    return {**own, "values": list(values), "credentials": "aws", "region": "us-east-1", "verify": "api", **options}
+    return {**own, "values": list(values), "credentials": "aws", "verify": "api", **options}
 
 
 def test_records_are_switched_and_back_to_exactly_what_they_were(zone, traffic):
