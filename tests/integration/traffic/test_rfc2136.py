@@ -114,11 +114,9 @@ def test_the_server_itself_refuses_when_somebody_is_faster(bind):
 
 
 def test_killed_between_update_and_verification_and_then_undone(bind, traffic, record):
-    one = record("shop", "192.0.2.9")
-    bind.pause("secondary")
-    command = traffic.command("switched", [one], traffic_patience=600, traffic_discovery=[])
     # The hanging secondary cannot be asked for NS records either.
-    one["servers"] = [bind.primary, bind.secondary]
+    one = record("shop", "192.0.2.9", servers=[bind.primary, bind.secondary])
+    bind.pause("secondary")
     command = traffic.command("switched", [one], traffic_patience=600)
     run = subprocess.Popen(
         command, cwd=traffic.folder, env=traffic.settings(), stdout=subprocess.DEVNULL, start_new_session=True
