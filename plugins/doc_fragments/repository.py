@@ -207,6 +207,23 @@ options:
                 tries included.
             type: float
             default: 600.0
+      spool:
+        description:
+          - Where encrypted objects wait on this host while the store cannot be reached, instead of ending the backup.
+            The next backup delivers them. Off by default.
+          - A part that waits is a partial one, and the backup is not closed until it has been delivered.
+        type: dict
+        suboptions:
+          path:
+            description:
+              - A directory on a local disk, of this user's own. It is made when only it is missing.
+            type: path
+            required: true
+          limit:
+            description:
+              - How much may wait there at most, as a number of bytes or with a unit such as V(20GiB) or V(500GB).
+            type: str
+            required: true
 requirements:
   - cryptography >= 47 on the target
   - zstandard on the target

@@ -98,6 +98,7 @@ class Child:
         _enlarge(self._process.stdin)
         _enlarge(self._process.stdout)
         self._stderr = bytearray()
+        self._stderr_size = 0
         self._listener = threading.Thread(target=self._listen, name=f"{self.name} stderr", daemon=True)
         self._listener.start()
 
@@ -124,7 +125,18 @@ class Child:
         pipe = t.cast("t.IO[bytes]", self._process.stderr)
         while piece := os.read(pipe.fileno(), 1 << 16):
             self._stderr += piece
+            self._stderr_size += len(piece)
             del self._stderr[:-_STDERR_KEPT]
+
+    @property
+    def stderr_size(self) -> int:
+        """How many bytes of standard error have been read so far."""
+        return self._stderr_size
+
+    def stderr_beyond(self, size: int) -> str:
+        """Return what was read of standard error after so many bytes, as far as it is kept."""
+        read = self._stderr_size
+        return self._stderr[-(read - size) :].decode("utf-8", "replace") if read > size else ""
 
     def read(self, size: int = PIPE_SIZE) -> bytes:
         """Return what is there of standard output, at most ``size`` bytes; nothing at its end. Not with `stdout`."""

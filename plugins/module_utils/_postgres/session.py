@@ -13,6 +13,7 @@ import json
 import re
 import secrets
 import threading
+import time
 import typing as t
 
 from .._repository.errors import ContinuityError, InputError
@@ -25,6 +26,8 @@ Row = dict[str, t.Any]
 
 #: What psql's variable ERROR still is when a COPY failed after its first rows: psql then does not set it.
 _UNTOLD = "untold"
+#: Seconds in which what psql has written to its standard error arrives here at the latest.
+_PATIENCE = 5.0
 _ERROR = re.compile(r"(?:ERROR|FATAL):  (.*)")
 
 #: Nothing of ours may end because the server is set up to end idle or long statements of applications, and no object
@@ -143,6 +146,7 @@ class Session:
         with self._lock:
             if self._ended is not None:
                 raise self._ended
+            told = self._child.stderr_size
             report = f"\\echo {self._mark} :ERROR :SQLSTATE :LAST_ERROR_MESSAGE\n\\echo {self._mark}\n"
             self._child.write(f"\\set ERROR {_UNTOLD}\n{sql}\n;\n{report}".encode())
             try:
@@ -155,7 +159,7 @@ class Session:
                 if self._ended is None:
                     self._ended = connection_failure(self._child.stop(), self.connection, self.database)
                 raise
-            self._check(sql, line)
+            self._check(sql, line, told)
 
     def _lines(self) -> t.Iterator[str]:
         """Yield lines without their ends; raise when psql ended, which it does with its connection."""
@@ -164,7 +168,7 @@ class Session:
         self._ended = connection_failure(self._child.finish(), self.connection, self.database)
         raise self._ended
 
-    def _check(self, sql: str, report: str) -> None:
+    def _check(self, sql: str, report: str, told: int) -> None:
         """Read the rest of psql's report on a statement; raise when it failed."""
         _mark, failed, sqlstate, *words = report.split(" ", 3)
         said = [" ".join(words)]
@@ -173,7 +177,7 @@ class Session:
                 break
             said.append(line)
         if failed == _UNTOLD:
-            raise self._broken_off(sql)
+            raise self._broken_off(sql, told)
         if failed == "true":
             text = " ".join(said)
             known = explain(text, self.connection, self.database)
@@ -185,21 +189,24 @@ class Session:
                 sqlstate,
             )
 
-    def _broken_off(self, sql: str) -> QueryError:
-        """End the session, since what rows have arrived are not all; return the error that says so.
+    def _broken_off(self, sql: str, told: int) -> QueryError:
+        """Return the error of a statement that ended among its rows.
 
-        psql tells of such an error on its standard error only.
+        psql tells of it on its standard error only, before it reports on the statement.
+
+        :arg told: bytes of standard error that belong to earlier statements.
         """
-        said = _ERROR.findall(self._child.finish(timeout=10).stderr) or ["no reason was told"]
-        known = explain(said[-1], self.connection, self.database)
-        error = QueryError(
-            f"Database {self.database} of {self.connection.place} broke off a statement among its rows: {said[-1]} "
+        patience = time.monotonic() + _PATIENCE
+        while not (found := _ERROR.findall(self._child.stderr_beyond(told))) and time.monotonic() < patience:
+            time.sleep(0.01)
+        said = found[0] if found else "no reason was told"
+        known = explain(said, self.connection, self.database)
+        return QueryError(
+            f"Database {self.database} of {self.connection.place} broke off a statement among its rows: {said} "
             f"({' '.join(sql.split()[:3])} …).",
             known[1] if known else "Look into the server's log.",
             "",
         )
-        self._ended = error
-        return error
 
 
 def _with(sql: str, parameters: tuple[t.Any, ...]) -> str:
