@@ -153,7 +153,8 @@ options:
         type: str
       cache_dir:
         description:
-          - Directory for a local copy of the repository's index. It can be deleted at any time.
+          - Directory for a local copy of the repository's index. It can be deleted at any time, except while a backup
+            waits in a spool.
         type: path
         default: /var/cache/dfr-continuity
       s3:

@@ -98,7 +98,7 @@ class Child:
         _enlarge(self._process.stdin)
         _enlarge(self._process.stdout)
         self._stderr = bytearray()
-        self._stderr_size = 0
+        self._heard = threading.Condition()
         self._listener = threading.Thread(target=self._listen, name=f"{self.name} stderr", daemon=True)
         self._listener.start()
 
@@ -124,19 +124,10 @@ class Child:
     def _listen(self) -> None:
         pipe = t.cast("t.IO[bytes]", self._process.stderr)
         while piece := os.read(pipe.fileno(), 1 << 16):
-            self._stderr += piece
-            self._stderr_size += len(piece)
-            del self._stderr[:-_STDERR_KEPT]
-
-    @property
-    def stderr_size(self) -> int:
-        """How many bytes of standard error have been read so far."""
-        return self._stderr_size
-
-    def stderr_beyond(self, size: int) -> str:
-        """Return what was read of standard error after so many bytes, as far as it is kept."""
-        read = self._stderr_size
-        return self._stderr[-(read - size) :].decode("utf-8", "replace") if read > size else ""
+            with self._heard:
+                self._stderr += piece
+                del self._stderr[:-_STDERR_KEPT]
+                self._heard.notify_all()
 
     def read(self, size: int = PIPE_SIZE) -> bytes:
         """Return what is there of standard output, at most ``size`` bytes; nothing at its end. Not with `stdout`."""
@@ -153,6 +144,12 @@ class Child:
         except BrokenPipeError:
             return False
         return True
+
+    def said_until(self, mark: str) -> str:
+        """Return the end of what the child has written to standard error before a mark that it was told to write."""
+        with self._heard:
+            self._heard.wait_for(lambda: mark.encode() in self._stderr, _GRACE)
+            return bytes(self._stderr).partition(mark.encode())[0].decode("utf-8", "replace")
 
     def end_input(self) -> None:
         """Close standard input: the child reads the end of file."""

@@ -13,7 +13,6 @@ import json
 import re
 import secrets
 import threading
-import time
 import typing as t
 
 from .._repository.errors import ContinuityError, InputError
@@ -26,8 +25,6 @@ Row = dict[str, t.Any]
 
 #: What psql's variable ERROR still is when a COPY failed after its first rows: psql then does not set it.
 _UNTOLD = "untold"
-#: Seconds in which what psql has written to its standard error arrives here at the latest.
-_PATIENCE = 5.0
 _ERROR = re.compile(r"(?:ERROR|FATAL):  (.*)")
 
 #: Nothing of ours may end because the server is set up to end idle or long statements of applications, and no object
@@ -146,7 +143,6 @@ class Session:
         with self._lock:
             if self._ended is not None:
                 raise self._ended
-            told = self._child.stderr_size
             report = f"\\echo {self._mark} :ERROR :SQLSTATE :LAST_ERROR_MESSAGE\n\\echo {self._mark}\n"
             self._child.write(f"\\set ERROR {_UNTOLD}\n{sql}\n;\n{report}".encode())
             try:
@@ -159,7 +155,7 @@ class Session:
                 if self._ended is None:
                     self._ended = connection_failure(self._child.stop(), self.connection, self.database)
                 raise
-            self._check(sql, line, told)
+            self._check(sql, line)
 
     def _lines(self) -> t.Iterator[str]:
         """Yield lines without their ends; raise when psql ended, which it does with its connection."""
@@ -168,7 +164,7 @@ class Session:
         self._ended = connection_failure(self._child.finish(), self.connection, self.database)
         raise self._ended
 
-    def _check(self, sql: str, report: str, told: int) -> None:
+    def _check(self, sql: str, report: str) -> None:
         """Read the rest of psql's report on a statement; raise when it failed."""
         _mark, failed, sqlstate, *words = report.split(" ", 3)
         said = [" ".join(words)]
@@ -177,7 +173,7 @@ class Session:
                 break
             said.append(line)
         if failed == _UNTOLD:
-            raise self._broken_off(sql, told)
+            raise self._broken_off(sql)
         if failed == "true":
             text = " ".join(said)
             known = explain(text, self.connection, self.database)
@@ -189,20 +185,14 @@ class Session:
                 sqlstate,
             )
 
-    def _broken_off(self, sql: str, told: int) -> QueryError:
-        """Return the error of a statement that ended among its rows.
-
-        psql tells of it on its standard error only, before it reports on the statement.
-
-        :arg told: bytes of standard error that belong to earlier statements.
-        """
-        patience = time.monotonic() + _PATIENCE
-        while not (found := _ERROR.findall(self._child.stderr_beyond(told))) and time.monotonic() < patience:
-            time.sleep(0.01)
-        said = found[0] if found else "no reason was told"
-        known = explain(said, self.connection, self.database)
+    def _broken_off(self, sql: str) -> QueryError:
+        """Return the error of a statement whose rows have not all arrived; psql tells it on standard error only."""
+        mark = secrets.token_hex(16)
+        self._child.write(f"\\warn {mark}\n".encode())
+        text = (_ERROR.findall(self._child.said_until(mark)) or ["no reason was told"])[-1]
+        known = explain(text, self.connection, self.database)
         return QueryError(
-            f"Database {self.database} of {self.connection.place} broke off a statement among its rows: {said} "
+            f"Database {self.database} of {self.connection.place} broke off a statement among its rows: {text} "
             f"({' '.join(sql.split()[:3])} …).",
             known[1] if known else "Look into the server's log.",
             "",
