@@ -150,7 +150,9 @@ backup_id:
   type: str
   sample: 20261122T050301Z-1f2e3d4c
 n8n:
-  description: What is, or in check mode would be, backed up. The series is V(1) or V(2).
+  description: >-
+    What is, or in check mode would be, backed up. The series is V(1), V(2), or V(1 or 2) where the database does not
+    tell.
   returned: when the repository could be opened
   type: dict
   sample: {database: n8n, folder: /home/node/.n8n, series: "2"}

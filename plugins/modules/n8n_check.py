@@ -17,7 +17,7 @@ description:
     check takes. So O(url) and O(database) must belong to the same n8n; another one refuses the key, and nothing is done
     to it.
   - Fails when a mandatory check did not pass; one that was skipped did not pass.
-  - n8n 1.70 and later, and 2.x.
+  - Tried with n8n 1.123 and 2.40.
 author:
   - The dfr.continuity authors (@dfr)
 extends_documentation_fragment:

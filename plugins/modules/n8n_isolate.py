@@ -75,7 +75,7 @@ database:
   type: str
   sample: n8n_drill
 series:
-  description: V(1) or V(2), for n8n 1.x or 2.x.
+  description: n8n's major version, as far as the database tells; V(1 or 2) where it might be late 1.x or early 2.x.
   returned: success
   type: str
   sample: "2"

@@ -181,7 +181,7 @@ def _api_key(target: N8nTarget) -> t.Iterator[str]:
         if role is None or not {"id", "userId", "label", "apiKey"} <= keys:
             raise TargetError(
                 f"The n8n of the database {target.database} keeps users or API keys in a way that is not known here.",
-                "Check its webhooks by hand; n8n 1.70 and later are known.",
+                "Check its webhooks by hand; n8n 1.123 and 2.40 were tried.",
             )
         owner = session.value(f"SELECT id::text AS id FROM {tables('user')} WHERE \"{role}\" = 'global:owner' LIMIT 1")
         if owner is None:
@@ -207,7 +207,8 @@ def _api_key(target: N8nTarget) -> t.Iterator[str]:
 def _published_workflow(target: N8nTarget, http: _Http, key: str, path: str) -> t.Iterator[str]:
     """Have a workflow that answers under a path while the block runs; it is gone afterwards, however the block ends."""
     base = f"{target.api_path.strip('/')}/workflows"
-    identifier = str(http.call("POST", base, key, _workflow(path)).get("id", ""))
+    # n8n 1.x says that it is ready seconds before it has its API.
+    identifier = str(http.call("POST", base, key, _workflow(path), target.timeout).get("id", ""))
     try:
         http.call("POST", f"{base}/{identifier}/activate", key, {})
         yield identifier
@@ -346,9 +347,12 @@ class _Http:
                 return answer
             time.sleep(_PAUSE)
 
-    def call(self, method: str, path: str, key: str, body: t.Any = None) -> dict[str, t.Any]:
-        """Call the public API; raise :class:`_FailedError` unless it does what it is asked."""
-        answer = self.ask(method, path, body, {"X-N8N-API-KEY": key})
+    def call(self, method: str, path: str, key: str, body: t.Any, patience: float = 0.0) -> dict[str, t.Any]:
+        """Call the public API; raise :class:`_FailedError` unless it does what it is asked.
+
+        :arg patience: seconds to go on for while it is not there (404, 503).
+        """
+        answer = self.until(method, path, body, patience, unless=(404, 503), headers={"X-N8N-API-KEY": key})
         content = answer.json()
         if answer.status not in (200, 201, 204) or not isinstance(content, dict):
             raise _FailedError(

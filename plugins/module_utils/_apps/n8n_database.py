@@ -73,11 +73,19 @@ def n8n_facts(session: Session, tables: Tables) -> dict[str, t.Any]:
             "Look whether n8n's first start, which makes its tables, has come to its end.",
         ) from error
     return {
-        # Workflows are published, in versions, since 2.0.
-        "series": "2" if "activeVersionId" in workflows else "1",
+        "series": _series(session, tables, workflows),
         "migration": migration[0]["name"] if migration else None,
         **counts,
     }
+
+
+def _series(session: Session, tables: Tables, workflows: set[str]) -> str:
+    """Return n8n's major version, as far as its database tells: late 1.x and early 2.x have the same tables."""
+    if {"id", "major"} <= tables.columns(session, "instance_version_history"):
+        query = f"SELECT major::text AS major FROM {tables('instance_version_history')} ORDER BY id DESC LIMIT 1"
+        if major := session.value(query):
+            return str(major)
+    return "1 or 2" if "activeVersionId" in workflows else "1"
 
 
 @dataclass

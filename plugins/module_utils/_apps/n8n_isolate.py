@@ -39,7 +39,7 @@ class _Activity:
 
 
 _ACTIVITIES = (
-    # 1.x has no versions, so this comes in two forms; the first one is used where it fits.
+    # Earlier 1.x has no versions to publish, so this comes in two forms; the first one is used where it fits.
     _Activity(
         "workflows_unpublished",
         "workflow_entity",

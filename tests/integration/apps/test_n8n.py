@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import stat
 import typing as t
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +23,7 @@ from ansible_collections.dfr.continuity.plugins.module_utils._apps.n8n_isolate i
 from ansible_collections.dfr.continuity.plugins.module_utils._apps.n8n_restore import changed_settings, read_settings
 from ansible_collections.dfr.continuity.plugins.module_utils._apps.n8n_settings import parse_environment_file
 from ansible_collections.dfr.continuity.plugins.module_utils._apps.neutralise import neutraliser
+from ansible_collections.dfr.continuity.plugins.module_utils._files.reading import read_entries
 from ansible_collections.dfr.continuity.plugins.module_utils._files.restore import restore_file, restore_tree
 from ansible_collections.dfr.continuity.plugins.module_utils._postgres.programs import Client
 from ansible_collections.dfr.continuity.plugins.module_utils._postgres.restore import RestoreOptions, restore_database
@@ -31,6 +34,7 @@ from ansible_collections.dfr.continuity.plugins.module_utils._repository.errors 
     TargetError,
     WrongKeyError,
 )
+from ansible_collections.dfr.continuity.tests.environment.containers import HOST, container, podman
 from ansible_collections.dfr.continuity.tests.environment.n8n import N8n
 from ansible_collections.dfr.continuity.tests.environment.n8n import n8n as running_n8n
 from ansible_collections.dfr.continuity.tests.environment.notices import http_server
@@ -406,3 +410,65 @@ def test_the_checks_are_refused_by_an_n8n_of_another_database(backup, production
         assert "was refused: 401" in checks["n8n-webhook"]["reason"]
         assert production.n8n.sql("SELECT name FROM workflow_entity") == [("remind",)]
         assert copy.sql("SELECT count(*) FROM user_api_keys") == [(0,)]
+
+
+def test_an_n8n_in_a_container_is_backed_up_from_outside(backup, production):
+    scene, n8n = backup[0], production.n8n
+    environment = {**n8n.environment, "N8N_USER_FOLDER": "/srv/n8n", "N8N_CUSTOM_EXTENSIONS": "/opt/nodes"}
+    key = environment.pop("N8N_ENCRYPTION_KEY")
+    options = [word for name, value in environment.items() for word in ("--env", f"{name}={value}")]
+    options += ["--env", "N8N_ENCRYPTION_KEY_FILE=/run/key"]
+    with container(HOST, "sleep", "infinity", options=options) as box:
+        box.run("sh", "-c", "mkdir -p /srv/n8n /opt/nodes && echo own > /opt/nodes/own.js && cat > /run/key", input=key)
+        podman("cp", n8n.user_folder / ".n8n", f"{box.name}:/srv/n8n/.n8n")
+        connection = {"host": n8n.server.host, "port": n8n.server.port, "user": n8n.role, "password": n8n.password}
+        backup_id, made = back_up(scene, production, env_file=None, container=box.name, connection=connection)
+    names = [f"db1.flows.{name}" for name in ("database", "settings", "files", "files-1")]
+    assert [(part.name, part.error, part.incomplete) for part in made.parts] == [(name, None, "") for name in names]
+    assert made.proof.opened == 1
+    with scene.reading(backup_id, "db1.flows.settings") as reader:
+        # Neither what the engine sets nor where the key was is a setting of n8n's.
+        assert read_settings(reader) == {**environment, "N8N_ENCRYPTION_KEY": key}
+    with scene.reading(backup_id, "db1.flows.files") as reader:
+        paths = {entry.path for entry in read_entries(reader)}
+    assert {b"config", b"binaryData/workflows/scan.pdf", b"nodes/package.json"} <= paths
+    assert b"nodes/node_modules/.cache" not in paths
+
+
+UNIT = """\
+[Service]
+Environment=N8N_PORT=1234 "N8N_GREETING=two words"
+EnvironmentFile=/etc/n8n.env
+EnvironmentFile=-/etc/missing.env
+ExecStart=/bin/sleep infinity
+"""
+READ = """
+import json, sys
+sys.path.insert(0, "/opt/collections")
+from ansible_collections.dfr.continuity.plugins.module_utils._apps.n8n_settings import SettingsSource
+print(json.dumps(SettingsSource(unit=sys.argv[1], user_folder="/srv").read().environment))
+"""
+
+
+def test_the_settings_of_a_unit_are_those_it_runs_with_or_would_run_with(host):
+    place = "/opt/collections/ansible_collections/dfr/continuity/plugins"
+    host.run("mkdir", "-p", place)
+    podman("cp", Path(__file__).parents[3] / "plugins/module_utils", f"{host.name}:{place}/module_utils")
+    host.run("tee", "/etc/systemd/system/n8n.service", input=UNIT)
+    host.run("tee", "/etc/n8n.env", input="# comment\nN8N_ENCRYPTION_KEY='a key'\nN8N_PORT=4321\n")
+    wanted = {"N8N_PORT": "4321", "N8N_GREETING": "two words", "N8N_ENCRYPTION_KEY": "a key"}
+
+    def read(unit="n8n.service", check=True):
+        return host.run("python3", "-c", READ, unit, check=check)
+
+    host.run("systemctl", "daemon-reload")
+    assert json.loads(read().stdout) == wanted
+    host.run("systemctl", "start", "n8n")
+    try:
+        # What was changed since is not what the running one has.
+        host.run("tee", "/etc/n8n.env", input="N8N_PORT=1")
+        assert json.loads(read().stdout) == wanted
+    finally:
+        host.run("systemctl", "stop", "n8n")
+    assert json.loads(read().stdout)["N8N_PORT"] == "1"
+    assert "There is no systemd unit 'nobody.service'" in read("nobody.service", check=False).stderr
