@@ -123,14 +123,16 @@ def test_given_settings_go_first_and_files_that_settings_name_are_read(tmp_path)
 
 
 def test_the_environment_of_a_process_is_what_it_was_started_with():
-    child = subprocess.Popen(
-        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env={"N8N_PORT": "1", "A": "x=y"}
-    )
+    program = [sys.executable, "-c", "print('started', flush=True); input()"]
+    environment = {"N8N_PORT": "1", "A": "x=y"}
+    child = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
     try:
+        # Until then the kernel may not have set it up.
+        assert child.stdout.readline() == b"started\n"
         found = _process_environment(child.pid)
     finally:
         child.communicate(b"\n")
-    assert found == {"N8N_PORT": "1", "A": "x=y"}
+    assert found == environment
 
 
 @pytest.mark.parametrize(
