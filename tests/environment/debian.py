@@ -12,8 +12,8 @@ import typing as t
 from pathlib import Path
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-#: Debian's own name for "a mirror near you", for machines that use none, such as Ubuntu's.
-_DEFAULT_MIRROR = "http://deb.debian.org/debian"
+#: Names Debian's own "mirror near you", for machines that use none of Debian's, such as Ubuntu's.
+_DEBOOTSTRAP = Path("/usr/sbin/debootstrap")
 
 
 def mirror() -> str | None:
@@ -31,6 +31,14 @@ def mirror() -> str | None:
         if labels == "Debian Debian":
             return uri
     return None
+
+
+def _usual_mirror() -> str:
+    """The mirror that debootstrap takes when it is given none."""
+    found = re.search(r'^DEF_MIRROR="([^"]+)"$', _DEBOOTSTRAP.read_text(), re.MULTILINE)
+    if found is None:
+        raise RuntimeError(f"{_DEBOOTSTRAP} names no mirror of Debian: give one in DEBIAN_MIRROR.")
+    return found[1]
 
 
 def debootstrap(suite: str, packages: t.Iterable[str], root: Path) -> None:
@@ -62,7 +70,7 @@ def download(suite: str, packages: t.Iterable[str], directory: Path) -> list[Pat
     (state / "lists/partial").mkdir(parents=True)
     (state / "status").touch()
     sources = state / "sources.list"
-    sources.write_text(f"deb [signed-by={KEYRING}] {mirror() or _DEFAULT_MIRROR} {suite} main\n")
+    sources.write_text(f"deb [signed-by={KEYRING}] {mirror() or _usual_mirror()} {suite} main\n")
     options = {
         "Dir::State": state,
         "Dir::State::status": state / "status",
