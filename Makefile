@@ -1,5 +1,5 @@
 # Development of the collection dfr.continuity. Every target works from a fresh clone on Debian 12 or Ubuntu 24.04,
-# as root or with sudo, and reaches no more than the apt and PyPI registries.
+# as root or with sudo, and reaches no more than the apt, PyPI and npm registries.
 
 RUN := tests/environment/run
 PYTEST := $(RUN) python -m pytest --verbose --durations 10
